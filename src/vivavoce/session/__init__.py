@@ -1,0 +1,1 @@
+"""What the words mean: pure objects, verbs in, two lists out."""

@@ -1,0 +1,48 @@
+"""What the session asks of the world. `live` carries these out, in order, before anything is written to the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vivavoce.session.happenings import Happening, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Queue this sound of the item: 24 kHz 16-bit mono."""
+
+    item_id: str
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """Be silent now, forget what is queued, and answer with what was finally heard (`Session.hushed`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Tell the person."""
+
+    what: Happening
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Run a function and answer with its output (`Session.answered`)."""
+
+    call_id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The talk is over: close everything."""
+
+    reason: Reason
+
+
+Effect = Play | Hush | Show | Call | Finish
