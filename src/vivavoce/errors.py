@@ -19,14 +19,28 @@ Each message is one sentence or two: what is wrong, then what to do next. No mes
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+Reason = Literal[
+    "goodbye",
+    "script_done",
+    "max_minutes",
+    "interrupt",
+    "refused",
+    "lost",
+    "no_device",
+    "no_reply",
+    "settings",
+    "error",
+]
+"""Why a talk ended, as the `end` line says it."""
 
 
 class VivaError(Exception):
     """The root: one clear sentence, an exit code, the reason written into the `end` line."""
 
     exit_code: ClassVar[int] = 1
-    reason: ClassVar[str] = "error"
+    reason: ClassVar[Reason] = "error"
 
 
 class ProtocolError(VivaError):
@@ -52,7 +66,7 @@ class BadSettings(VivaError):
     """A flag, an environment variable or a file holds something that cannot be used."""
 
     exit_code: ClassVar[int] = 2
-    reason: ClassVar[str] = "settings"
+    reason: ClassVar[Reason] = "settings"
 
 
 class MissingExtra(BadSettings):
@@ -71,7 +85,7 @@ class NoDevice(VivaError):
     """No sound card, no microphone or no speaker that can be opened."""
 
     exit_code: ClassVar[int] = 3
-    reason: ClassVar[str] = "no_device"
+    reason: ClassVar[Reason] = "no_device"
 
 
 class Refused(VivaError):
@@ -83,7 +97,7 @@ class Refused(VivaError):
     """
 
     exit_code: ClassVar[int] = 4
-    reason: ClassVar[str] = "refused"
+    reason: ClassVar[Reason] = "refused"
 
     def __init__(self, message: str, *, status: int | None = None, body: str = "") -> None:
         super().__init__(message)
@@ -120,7 +134,7 @@ class ServerGone(VivaError):
     """
 
     exit_code: ClassVar[int] = 5
-    reason: ClassVar[str] = "lost"
+    reason: ClassVar[Reason] = "lost"
 
     def __init__(self, message: str, *, code: int | None = None, close_reason: str = "") -> None:
         super().__init__(message)
@@ -132,4 +146,4 @@ class ModelMissing(VivaError):
     """Weights of the offline engine are neither here nor to be fetched."""
 
     exit_code: ClassVar[int] = 6
-    reason: ClassVar[str] = "error"
+    reason: ClassVar[Reason] = "error"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vivavoce.session.happenings import Happening, Reason
+from vivavoce.errors import Reason
+from vivavoce.session.happenings import Happening
 
 
 @dataclass(frozen=True, slots=True)

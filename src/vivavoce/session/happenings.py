@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-Reason = Literal[
-    "goodbye",
-    "script_done",
-    "max_minutes",
-    "interrupt",
-    "refused",
-    "lost",
-    "no_device",
-    "no_reply",
-    "settings",
-    "error",
-]
+from vivavoce.errors import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +124,17 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Errored:
-    """Something failed; when `fatal`, the talk ends. `raw` is what the server said, if it said it."""
+    """Something failed; when `fatal`, the talk ends. `raw` is what the server said, if it said it.
+
+    `expected`: the known price of a race, nothing to bother a person with; not a field of the JSON line.
+    """
 
     TYPE: ClassVar[str] = "error"
     code: str
     message: str
     fatal: bool
     raw: Mapping[str, Any] | None = None
+    expected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

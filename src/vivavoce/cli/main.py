@@ -1,0 +1,66 @@
+"""`viva`: one verb per file; a verb is imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from vivavoce import __version__
+from vivavoce.errors import VivaError
+
+INTERRUPTED = 130
+
+_VERBS = {
+    "talk": ("vivavoce.cli.talk", "Talk with an AI model: speak, be answered, interrupt, say goodbye."),
+    "engine": ("vivavoce.cli.engine", "Serve the offline engine over the Realtime protocol."),
+    "models": ("vivavoce.cli.models", "List and fetch the models of the offline engine."),
+}
+
+
+class _Verbs(click.Group):
+    """A group whose help is written without importing its commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = getattr(importlib.import_module(_VERBS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in _VERBS.items()])
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="viva")
+def viva() -> None:
+    """Viva Voce: talk with an AI model, from a terminal.
+
+    Exit codes: 0 ended as wished, 1 no reply or internal error, 2 wrong use or settings, 3 no audio device, 4 refused by the
+    server, 5 connection lost, 6 models not to be had, 130 Ctrl-C, 143 terminated.
+    """
+
+
+def main() -> None:
+    """The command `viva`. Every error of ours is one sentence on stderr and its exit code."""
+    try:
+        code = viva.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except VivaError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)

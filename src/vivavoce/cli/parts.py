@@ -1,0 +1,235 @@
+"""The parts of a talk, chosen from the command line and the environment."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from vivavoce import choose
+from vivavoce.cli.talk import Wishes
+from vivavoce.devices.memory import MemoryMicrophone
+from vivavoce.devices.queued import QueuedMicrophone
+from vivavoce.devices.wav import WavSpeaker, load
+from vivavoce.errors import BadSettings, NoDevice, VivaError
+from vivavoce.live import Parts
+from vivavoce.ports import Microphone, Speaker, Wire
+from vivavoce.script import Line, Recording, Script, Typed
+from vivavoce.session.happenings import Ended, Errored, Warned
+from vivavoce.session.session import Session
+from vivavoce.session.settings import INSTRUCTIONS, Settings
+from vivavoce.terminal.json_lines import JsonLines
+from vivavoce.terminal.keyboard import typed_lines
+from vivavoce.terminal.plain import PlainLines
+from vivavoce.tools import Toolbox
+from vivavoce.tools import load as load_tools
+
+_OFFLINE_PACKAGES = ("ctranslate2", "tokenizers", "onnxruntime", "xllamacpp", "hibari_tts")
+Screen = JsonLines | PlainLines
+
+
+def screen_for(wishes: Wishes, out: TextIO) -> Screen:
+    """Where the talk is read."""
+    if wishes.json:
+        return JsonLines(out)
+    colour = out.isatty() and not wishes.plain and not os.environ.get("NO_COLOR")
+    return PlainLines(out, colour=colour, verbose=wishes.verbose)
+
+
+def failed(wishes: Wishes, error: VivaError) -> None:
+    """The talk could not begin: say why, for people on stderr, for programs as the `error` and `end` lines."""
+    if not wishes.json:
+        click.echo(f"Error: {error}", err=True)
+        return
+    screen = JsonLines(sys.stdout)
+    screen.show(Errored(error.reason, str(error), fatal=True), 0.0, None)
+    screen.show(Ended(error.reason), 0.0, None)
+
+
+async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, str]) -> Parts:
+    """Everything a talk needs, opened but not connected.
+
+    Raises:
+        VivaError: one of its kinds, when a wish cannot be granted.
+    """
+    flags = choose.Flags(
+        server=wishes.server,
+        preview=wishes.preview,
+        model=wishes.model,
+        transcription_model=wishes.transcription_model,
+        key_env=wishes.key_env,
+        recogniser=wishes.recogniser,
+    )
+    choice = choose.choose(environment, flags, offline_installed=_offline_installed())
+    for line in choice.lines:
+        _announce(screen, line)
+    toolbox = _toolbox(wishes, screen)
+    lines = _lines(wishes)
+    settings = _settings(wishes, choice, toolbox)
+    wire = _wire(wishes, choice, screen)
+    voice, microphone = _microphone(wishes, lines)
+    try:
+        speaker = _speaker(wishes.speaker)
+    except VivaError:
+        await microphone.close()
+        raise
+    devices = any(
+        option == "--mic" and _recording_path(value) is None and value != "none" for option, value in wishes.turns
+    )
+    script = Script(lines, voice, stay=devices) if lines else None
+    typed = typed_lines(sys.stdin.fileno()) if _has_keyboard() else None
+    return Parts(Session(settings), wire, microphone, speaker, screen, toolbox, script, typed)
+
+
+def _offline_installed() -> bool:
+    return all(importlib.util.find_spec(name) for name in _OFFLINE_PACKAGES)
+
+
+def _has_keyboard() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _announce(screen: Screen, line: str) -> None:
+    """A line of the program itself; programs that read JSON find it on stderr."""
+    if isinstance(screen, PlainLines):
+        screen.announce(line)
+    else:
+        click.echo(line, err=True)
+
+
+def _toolbox(wishes: Wishes, screen: Screen) -> Toolbox:
+    tools = []
+    for path in wishes.tools:
+        found, skipped = load_tools(path)
+        tools += found
+        for sentence in skipped:
+            screen.show(Warned("tool_skipped", sentence), 0.0, None)
+        if not found:
+            raise BadSettings(f"{path} defines no tool: a public function with type hints and a docstring becomes one.")
+    return Toolbox(tools)
+
+
+def _settings(wishes: Wishes, choice: choose.Choice, toolbox: Toolbox) -> Settings:
+    return Settings(
+        server=choice.kind,
+        model=choice.model,
+        instructions=_instructions(wishes.instructions),
+        voice=wishes.voice,
+        language=wishes.language,
+        transcription_model=choice.transcription_model or None,
+        transcription_tentative=choice.transcription_tentative,
+        threshold=wishes.threshold,
+        silence_ms=wishes.silence,
+        semantic=wishes.semantic,
+        tools=toolbox.schemas,
+        max_s=wishes.max_minutes * 60 if wishes.max_minutes else None,
+    )
+
+
+def _instructions(text: str | None) -> str:
+    if text is None:
+        return INSTRUCTIONS
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"--instructions {text}: the file cannot be read as text ({error}).") from None
+
+
+def _wire(wishes: Wishes, choice: choose.Choice, screen: Screen) -> Wire:
+    if choice.kind != "offline":
+        from vivavoce.wire.factory import wire_for  # noqa: PLC0415  # an offline talk needs no WebSocket
+
+        return wire_for(choice)
+    from vivavoce.cli.offline import offline_wire  # noqa: PLC0415  # a talk with a server needs no engine
+
+    return offline_wire(wishes.brain, wishes.recogniser, wishes.language, lambda line: _announce(screen, line))
+
+
+# ---- who speaks for the person
+
+
+def _lines(wishes: Wishes) -> list[Line]:
+    """Recordings and typed turns in the order in which they were given."""
+    lines: list[Line] = []
+    for option, value in wishes.turns:
+        if option == "--say":
+            lines.append(Typed(value))
+        elif (recording := _recording(value)) is not None:
+            lines.append(recording)
+    return lines
+
+
+def _recording(value: str) -> Recording | None:
+    """An existing path is a file; `FILE@S` begins S seconds after the first sound of the reply before it."""
+    if Path(value).is_file():
+        return Recording(value, load(value))
+    path, at, seconds = value.rpartition("@")
+    if not (at and Path(path).is_file()):
+        return None
+    try:
+        wait_s = float(seconds)
+    except ValueError:
+        raise BadSettings(f"--mic {value}: what follows @ is a number of seconds, such as {path}@1.5.") from None
+    if not 0 <= wait_s < float("inf"):
+        raise BadSettings(f"--mic {value}: the seconds after @ cannot be negative or endless.")
+    return Recording(path, load(path), wait_s)
+
+
+def _microphone(wishes: Wishes, lines: list[Line]) -> tuple[QueuedMicrophone | None, Microphone]:
+    """The voice of a script, or None, and the microphone of the talk (the same where a script speaks)."""
+    devices = [value for option, value in wishes.turns if option == "--mic" and _recording_path(value) is None]
+    recordings = any(isinstance(line, Recording) for line in lines)
+    if len(devices) > 1 or (devices and recordings):
+        raise BadSettings(
+            f"--mic {devices[-1]}: only recordings can be given more than once, or together; there is one microphone."
+            + _no_such_file(devices[-1])
+        )
+    if recordings:
+        voice = QueuedMicrophone()
+        return voice, voice
+    if devices == ["none"] or (lines and not devices):
+        if not lines and not _has_keyboard():
+            raise BadSettings(
+                "--mic none and no terminal to type on: nobody could say anything. Use --mic FILE or --say TEXT."
+            )
+        return None, MemoryMicrophone(ends=False)
+    from vivavoce.devices.soundcard import SoundCardMicrophone  # noqa: PLC0415  # a recording needs no sound card
+
+    name = devices[0] if devices else "default"
+    try:
+        return None, SoundCardMicrophone(_device(name))
+    except NoDevice as error:
+        raise NoDevice(f"{error}{_no_such_file(name)}") from error
+
+
+def _recording_path(value: str) -> str | None:
+    path = value if Path(value).is_file() else value.rpartition("@")[0]
+    return path if path and Path(path).is_file() else None
+
+
+def _no_such_file(name: str) -> str:
+    looks_like_one = "/" in name or os.sep in name or Path(name).suffix
+    return f" (There is no file {name!r} either.)" if looks_like_one else ""
+
+
+def _device(name: str) -> int | str | None:
+    if name == "default":
+        return None
+    return int(name) if name.isdigit() else name
+
+
+def _speaker(name: str) -> Speaker:
+    if name == "none":
+        return WavSpeaker(None)
+    if Path(name).suffix.lower() == ".wav" or Path(name).is_file():
+        return WavSpeaker(name)
+    from vivavoce.devices.soundcard import SoundCardSpeaker  # noqa: PLC0415  # a file needs no sound card
+
+    return SoundCardSpeaker(_device(name))

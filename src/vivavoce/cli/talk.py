@@ -1,0 +1,189 @@
+"""`viva talk`: choose the parts, hold the talk, leave with a code that says how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vivavoce.errors import VivaError
+
+if TYPE_CHECKING:
+    from vivavoce.cli.parts import Screen
+    from vivavoce.live import Outcome
+
+_EXIT_CODES = {
+    "goodbye": 0,
+    "script_done": 0,
+    "max_minutes": 0,
+    "no_reply": 1,
+    "error": 1,
+    "settings": 2,
+    "no_device": 3,
+    "refused": 4,
+    "lost": 5,
+    "interrupt": 130,
+}
+TERMINATED = 143
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The command line of `viva talk`. `turns` are `--mic` and `--say` in the order in which they were given."""
+
+    server: str
+    preview: bool
+    model: str | None
+    voice: str | None
+    language: str | None
+    instructions: str | None
+    transcription_model: str | None
+    key_env: str | None
+    turns: tuple[tuple[str, str], ...]
+    speaker: str
+    tools: tuple[Path, ...]
+    silence: int | None
+    threshold: float | None
+    semantic: bool
+    max_minutes: float | None
+    brain: str
+    recogniser: str
+    json: bool
+    verbose: bool
+    plain: bool
+
+
+class _OrderedCommand(click.Command):
+    """Remembers in which order `--mic` and `--say` were given: they are one queue."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Record the queue, then parse as ever."""
+        turns: list[tuple[str, str]] = []
+        rest = iter(args)
+        for arg in rest:
+            name, equals, value = arg.partition("=")
+            if name in {"--mic", "--say"}:
+                turns.append((name, value if equals else next(rest, "")))
+            elif arg == "--":
+                break
+        ctx.meta["turns"] = tuple(turns)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_OrderedCommand)
+@click.option(
+    "--server", default="auto", show_default=True, metavar="auto|openai|azure|offline|URL", help="Who answers."
+)
+@click.option("--preview", is_flag=True, help="Speak Azure's deprecated preview protocol.")
+@click.option("--model", metavar="M", help="Model; on Azure the deployment.")
+@click.option("--voice", metavar="V", help="Voice of the assistant.")
+@click.option("--language", metavar="L", help="Language you speak, such as en or de; detected if not given.")
+@click.option("--instructions", metavar="TEXT|@FILE", help="What the assistant is told to be.")
+@click.option("--transcription-model", metavar="M", help="Who writes down what you say; on Azure a deployment.")
+@click.option("--key-env", metavar="NAME", help="Send the key in this variable to --server URL.")
+@click.option(
+    "--mic",
+    multiple=True,
+    metavar="default|none|DEVICE|FILE[@S]",
+    help="Microphone, or a recording that speaks for "
+    "you; several speak in turn, FILE@S begins S seconds after the first sound of the reply before it.",
+)
+@click.option(
+    "--speaker",
+    default="default",
+    show_default=True,
+    metavar="default|none|DEVICE|FILE.wav",
+    help="Speaker, or a file that holds what would have been heard.",
+)
+@click.option("--say", multiple=True, metavar="TEXT", help="A typed turn, in one queue with --mic.")
+@click.option(
+    "--tools",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE.py",
+    help="Offer the functions of this file to the model.",
+)
+@click.option("--silence", type=click.IntRange(0, 10_000), metavar="MS", help="Silence that ends your turn.")
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1), metavar="X", help="How sure it must be that you speak, 0 to 1."
+)
+@click.option("--semantic", is_flag=True, help="Let the server judge from your words when you are done.")
+@click.option(
+    "--max-minutes", type=click.FloatRange(0, min_open=True), metavar="N", help="End the talk after N minutes."
+)
+@click.option(
+    "--brain",
+    default="small",
+    show_default=True,
+    metavar="URL|PATH|small|medium",
+    help="Language model of the offline engine.",
+)
+@click.option(
+    "--recogniser",
+    default="base",
+    show_default=True,
+    metavar="base|tiny.en|PATH",
+    help="Recogniser of the offline engine.",
+)
+@click.option("--json", is_flag=True, help="One JSON object per line on stdout, logs on stderr.")
+@click.option("--verbose", is_flag=True, help="Show the raw JSON of errors, and what each reply cost.")
+@click.option("--plain", is_flag=True, help="Plain lines without colour, also on a terminal.")
+@click.pass_context
+def talk(ctx: click.Context, /, **given: object) -> None:
+    """Talk with an AI model: speak, be answered, interrupt, say goodbye.
+
+    Without --server the first that is configured answers: Azure OpenAI (AZURE_OPENAI_ENDPOINT), OpenAI (OPENAI_API_KEY), or
+    the offline engine on this machine. On a terminal a typed line is a turn, too. Ctrl-C ends the talk at once.
+    """
+    given.pop("mic")
+    given.pop("say")
+    wishes = Wishes(turns=ctx.meta["turns"], **given)  # type: ignore[arg-type]  # click made them what the options say
+    from vivavoce.cli.parts import failed, screen_for  # noqa: PLC0415  # `viva --help` needs none of it
+
+    screen = screen_for(wishes, sys.stdout)
+    try:
+        outcome, terminated = asyncio.run(_hold(wishes, screen))
+    except VivaError as error:
+        failed(wishes, error)
+        ctx.exit(error.exit_code)
+    if outcome.error is not None and wishes.verbose and outcome.error.__cause__ is not None:
+        import traceback  # noqa: PLC0415  # only for a bug, and only when asked for
+
+        traceback.print_exception(outcome.error.__cause__)
+    if terminated:
+        ctx.exit(TERMINATED)
+    ctx.exit(outcome.error.exit_code if outcome.error else _EXIT_CODES[outcome.reason])
+
+
+async def _hold(wishes: Wishes, screen: Screen) -> tuple[Outcome, bool]:
+    """One talk; and whether a SIGTERM ended it."""
+    from vivavoce.cli.parts import parts_for  # noqa: PLC0415  # as above
+    from vivavoce.live import Talk  # noqa: PLC0415  # as above
+
+    started = asyncio.get_running_loop().time()
+    talk_now = Talk(await parts_for(wishes, screen, dict(os.environ)), started)
+    was_terminated = _on_signals(lambda: talk_now.leave("interrupt"))
+    return await talk_now.run(), was_terminated()
+
+
+def _on_signals(leave: Callable[[], None]) -> Callable[[], bool]:
+    """Ctrl-C and SIGTERM end the talk in good order; a second one ends the program."""
+    import signal  # noqa: PLC0415  # as above
+
+    loop = asyncio.get_running_loop()
+    seen: list[int] = []
+
+    def arrived(number: int) -> None:
+        seen.append(number)
+        signal.signal(number, signal.SIG_DFL)
+        leave()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda n, _frame: loop.call_soon_threadsafe(arrived, n))
+    return lambda: signal.SIGTERM in seen

@@ -1,0 +1,265 @@
+"""A talk: one session joined with a wire, a microphone, a speaker and a screen. The only task group of the program.
+
+Every input goes the same way: the time, the verb, then what the session asks of the world, then what it says to the server.
+The world comes first, so that a Hush never waits behind a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, assert_never
+
+from vivavoce.errors import NoDevice, ProtocolError, Reason, ServerGone, VivaError
+from vivavoce.ports import Heard, Hushed, Microphone, Screen, Speaker, Trouble, Wire
+from vivavoce.session.effects import Call, Effect, Finish, Hush, Play, Show
+from vivavoce.session.happenings import Ended, Errored, Happening, Ready
+from vivavoce.session.session import Session
+
+
+class Functions(Protocol):
+    """The functions the model may call (`tools.Toolbox`)."""
+
+    async def call(self, name: str, arguments: Any) -> tuple[str, str | None]:
+        """The output, and why it failed or None. Never raises but for cancellation."""
+
+
+class Performer(Protocol):
+    """Something that speaks for a person (`script.Script`)."""
+
+    def saw(self, what: Happening) -> None:
+        """A line was shown."""
+
+    def heard(self, item_id: str, ms: int) -> None:
+        """The speaker reported."""
+
+    async def perform(self, talk: Talk) -> None:
+        """Speak, then leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a talk is made of. `typed` are lines of a keyboard; `functions`, `performer` and `typed` may be absent."""
+
+    session: Session
+    wire: Wire
+    microphone: Microphone
+    speaker: Speaker
+    screen: Screen
+    functions: Functions | None = None
+    performer: Performer | None = None
+    typed: AsyncIterator[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the talk ended; `error` is what ended it, if the world did."""
+
+    reason: Reason
+    error: VivaError | None = None
+
+
+class Talk:
+    """One run of the program. `run` once; `leave` from a signal handler."""
+
+    def __init__(self, parts: Parts, started: float) -> None:
+        """`started`: the loop's time at which the program began; `t` of every line counts from it."""
+        self._parts = parts
+        self._session = parts.session
+        self._started = started
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[Reason] = self._loop.create_future()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._ready = asyncio.Event()
+        self._error: VivaError | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Nobody speaks, no reply is owed, all that came was heard."""
+        return self._session.quiet
+
+    async def run(self) -> Outcome:
+        """Talk until it is over. Closes wire, microphone and speaker, then shows `end`. Cancelling it leaves the talk."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                work = [group.create_task(self._guard(job)) for job in self._jobs()]
+                reason = await self._over
+                for task in work:
+                    task.cancel()
+                self._group = None
+                await self._close()
+        finally:
+            if self._alarm:
+                self._alarm.cancel()
+        self._show(Ended(reason))
+        return Outcome(reason, self._error)
+
+    def type(self, text: str) -> None:
+        """A typed turn."""
+        self._input(self._session.type, text)
+
+    def warn(self, code: str, message: str) -> None:
+        """Tell the person; the talk goes on."""
+        self._input(self._session.warn, code, message)
+
+    def leave(self, reason: Reason) -> None:
+        """End the talk now."""
+        self._input(self._session.leave, reason)
+
+    def leave_when_quiet(self, reason: Reason) -> None:
+        """End the talk once the last word was heard and is on the screen."""
+        self._input(self._session.leave_when_quiet, reason)
+
+    # ---- the jobs
+
+    def _jobs(self) -> list[Coroutine[Any, Any, None]]:
+        jobs = [self._converse(), self._listen(), self._follow()]
+        if self._parts.performer:
+            jobs.append(self._parts.performer.perform(self))
+        if self._parts.typed:
+            jobs.append(self._read(self._parts.typed))
+        return jobs
+
+    async def _guard(self, job: Coroutine[Any, Any, None]) -> None:
+        """An error of the world becomes the end of the talk, told in one sentence; a bug becomes one too, with its name."""
+        try:
+            await job
+        except VivaError as error:
+            self._error = error
+            self._input(self._session.gone, _code(error), str(error), error.reason)
+        except Exception as error:  # noqa: BLE001  # a bug must end in a sentence and whole files, not in a hang
+            self._error = VivaError(f"Internal error, please report it: {type(error).__name__}: {error}")
+            self._error.__cause__ = error
+            self._input(self._session.gone, "internal_error", str(self._error), "error")
+
+    async def _converse(self) -> None:
+        wire = self._parts.wire
+        await wire.open()
+        self._input(self._session.opened)
+        while True:
+            try:
+                event = await wire.receive()
+            except ProtocolError as error:
+                self._input(self._session.misread, str(error))
+            else:
+                self._input(self._session.receive, event)
+            self._pass_on(wire.warnings())
+
+    async def _listen(self) -> None:
+        microphone = self._parts.microphone
+        await self._ready.wait()
+        while (pcm := await microphone.read()) is not None:
+            self._input(self._session.hear, pcm)
+            self._pass_on(microphone.warnings())
+        self._pass_on(microphone.warnings())
+
+    async def _follow(self) -> None:
+        speaker = self._parts.speaker
+        await self._ready.wait()
+        while True:
+            match await speaker.report():
+                case Heard(item_id, ms):
+                    if self._parts.performer:
+                        self._parts.performer.heard(item_id, ms)
+                    self._input(self._session.heard, item_id, ms)
+                case Hushed(hushed_id, final_ms):
+                    self._input(self._session.hushed, hushed_id, final_ms)
+            self._pass_on(speaker.warnings())
+
+    async def _read(self, typed: AsyncIterator[str]) -> None:
+        await self._ready.wait()
+        async for line in typed:
+            self.type(line)
+
+    async def _call(self, call: Call) -> None:
+        functions = self._parts.functions
+        if functions is None:
+            problem = f"there is no function {call.name}"
+            self._input(self._session.answered, call.call_id, json.dumps({"error": problem}), problem)
+            return
+        output, error = await functions.call(call.name, call.arguments)
+        self._input(self._session.answered, call.call_id, output, error)
+
+    # ---- one input
+
+    def _input(self, verb: Callable[..., None], *values: Any) -> None:
+        """The time, the verb, the world, the server, the next alarm."""
+        session = self._session
+        session.tick(self._loop.time())
+        verb(*values)
+        self._flush()
+
+    def _flush(self) -> None:
+        session = self._session
+        for effect in session.to_world():
+            self._carry_out(effect)
+        for event in session.to_server():
+            self._parts.wire.send(event)
+        deadline = session.next_deadline()
+        if self._alarm and self._alarm.when() != deadline:
+            self._alarm.cancel()
+            self._alarm = None
+        if deadline is not None and self._alarm is None:
+            self._alarm = self._loop.call_at(deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._session.tick(self._loop.time())
+        self._flush()
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Play():
+                self._parts.speaker.play(effect.item_id, effect.pcm)
+            case Hush():
+                self._parts.speaker.hush()
+            case Show(what):
+                self._show(what)
+            case Call():
+                if self._group:
+                    self._group.create_task(self._guard(self._call(effect)))
+            case Finish(reason):
+                if not self._over.done():
+                    self._over.set_result(reason)
+            case _:
+                assert_never(effect)
+
+    def _show(self, what: Happening) -> None:
+        if isinstance(what, Ready):
+            self._parts.speaker.start()
+            self._ready.set()
+        out_ms = self._parts.speaker.out_ms if self._ready.is_set() else None
+        self._parts.screen.show(what, self._loop.time() - self._started, out_ms)
+        if self._parts.performer:
+            self._parts.performer.saw(what)
+
+    def _pass_on(self, troubles: list[Trouble]) -> None:
+        for trouble in troubles:
+            self._input(self._session.warn, trouble.code, trouble.message)
+
+    async def _close(self) -> None:
+        for part in (self._parts.microphone, self._parts.speaker, self._parts.wire):
+            try:
+                await part.close()
+            except (VivaError, OSError) as error:
+                self._show(Errored("close_failed", str(error), fatal=False))
+
+
+def _code(error: VivaError) -> str:
+    if isinstance(error, ServerGone):
+        return "connection_lost" if error.code is not None else "no_connection"
+    return "no_device" if isinstance(error, NoDevice) else error.reason
+
+
+async def run(parts: Parts, started: float | None = None) -> Outcome:
+    """Hold one talk with these parts, from connecting to goodbye.
+
+    Args:
+        parts: what the talk is made of; all of it is closed afterwards.
+        started: `loop.time()` from which the lines count their seconds; now, if None.
+    """
+    return await Talk(parts, asyncio.get_running_loop().time() if started is None else started).run()

@@ -1,0 +1,147 @@
+"""What was received and what was heard of each reply, in samples; where to cut (reference section 2.5).
+
+Positions come from the speaker, never from a clock. A cut is made in two steps: `cut` marks the replies (their late sound
+stays silent from then on), `settle` is called when the device has said what was finally heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from vivavoce import pcm
+
+
+class Verdict(Enum):
+    """What becomes of an item whose reply was cut."""
+
+    HEARD = auto()  # all of it was heard and there is no more: nothing is sent
+    TRUNCATE = auto()
+    DELETE = auto()
+
+
+@dataclass(slots=True)
+class Reply:
+    """One item of the assistant that is, or will be, sound."""
+
+    item_id: str
+    response_id: str
+    received_bytes: int = 0
+    heard_ms: int = 0
+    complete: bool = False  # no more sound will come
+    drained: bool = False  # complete, and heard to its last sample
+    cut: bool = False
+    judged: bool = False
+
+    @property
+    def received_ms(self) -> int:
+        """Milliseconds received, rounded down."""
+        return pcm.bytes_to_ms(self.received_bytes)
+
+    @property
+    def sounding(self) -> bool:
+        """Sound of it may still be in the speaker."""
+        return self.received_ms > self.heard_ms
+
+
+@dataclass(slots=True)
+class Playback:
+    """All replies, in the order in which they are played."""
+
+    replies: dict[str, Reply] = field(default_factory=dict)
+    _cut_responses: set[str] = field(default_factory=set)
+    _hushes: list[list[Reply]] = field(default_factory=list)  # for each Hush not yet answered, what it cut
+
+    def is_cut(self, response_id: str) -> bool:
+        """Late words of this response are not to be heard."""
+        return response_id in self._cut_responses
+
+    def begin(self, item_id: str, response_id: str) -> Reply:
+        """The reply, new or known."""
+        return self.replies.setdefault(item_id, Reply(item_id, response_id))
+
+    def receive(self, item_id: str, response_id: str, count: int) -> bool:
+        """`count` bytes of it came. False when they are late: the reply was cut."""
+        reply = self.begin(item_id, response_id)
+        if reply.cut or response_id in self._cut_responses:
+            return False
+        reply.received_bytes += count
+        return True
+
+    def heard(self, item_id: str, ms: int) -> Reply | None:
+        """The speaker says so; never beyond what was received, never backwards. None for an item we do not know."""
+        reply = self.replies.get(item_id)
+        if reply is not None and not reply.judged:
+            reply.heard_ms = max(reply.heard_ms, min(ms, reply.received_ms))
+        return reply
+
+    def reject(self, item_id: str, response_id: str) -> Reply:
+        """An item that begins after its response was cut: nothing of it is ever heard."""
+        reply = self.replies[item_id] = Reply(item_id, response_id, cut=True, judged=True)
+        return reply
+
+    def of(self, response_id: str) -> list[Reply]:
+        """The replies that belong to a response."""
+        return [reply for reply in self.replies.values() if reply.response_id == response_id]
+
+    def newly_drained(self) -> list[Reply]:
+        """Replies that have been heard to the end since the last call."""
+        found = [r for r in self.replies.values() if r.complete and not r.drained and not r.cut and not r.sounding]
+        for reply in found:
+            reply.drained = True
+        return found
+
+    @property
+    def sounding(self) -> bool:
+        """Something is in the speaker, or is being hushed out of it."""
+        return self.hushing or any(r.sounding and not r.cut for r in self.replies.values())
+
+    @property
+    def hushing(self) -> bool:
+        """The speaker was told to be silent and has not answered yet."""
+        return bool(self._hushes)
+
+    def cut(self, active: Iterable[str]) -> bool:
+        """The replies of `active` responses, and all that still sound, are cut. True when the speaker must be hushed.
+
+        When it need not be, they are settled with the Hush under way; where there is none, call `settle(None, 0, ...)`.
+        """
+        self._cut_responses.update(active)
+        fresh = [r for r in self.replies.values() if not r.cut and not r.drained]
+        wanted = [r for r in fresh if r.sounding or r.response_id in self._cut_responses]
+        for reply in wanted:
+            reply.cut = True
+            self._cut_responses.add(reply.response_id)
+        must_hush = any(reply.sounding for reply in wanted)
+        if must_hush or not self._hushes:
+            self._hushes.append(wanted)
+        else:
+            self._hushes[-1] += wanted
+        return must_hush
+
+    def settle(self, item_id: str | None, ms: int, active: Iterable[str]) -> list[tuple[Reply, Verdict]]:
+        """The speaker is silent: `item_id` was playing, `ms` of it were heard. What becomes of each reply that was cut.
+
+        What was queued before that item was heard whole, what was queued behind it not at all. With None nothing was
+        queued any more: all was heard.
+        """
+        replies = self._hushes.pop(0) if self._hushes else []
+        under_way = set(active)
+        names = [reply.item_id for reply in replies]
+        at = names.index(item_id) if item_id in names else len(names)
+        for place, reply in enumerate(replies):
+            if place < at:
+                reply.heard_ms = reply.received_ms
+            elif place == at:
+                self.heard(reply.item_id, ms)
+        return [(reply, _judge(reply, under_way)) for reply in replies]
+
+
+def _judge(reply: Reply, under_way: set[str]) -> Verdict:
+    reply.judged = True
+    if reply.heard_ms == 0:
+        return Verdict.DELETE  # a truncate at 0 is refused: "Only model output audio messages can be truncated" (row 7)
+    if reply.complete and not reply.sounding and reply.response_id not in under_way:
+        return Verdict.HEARD
+    return Verdict.TRUNCATE

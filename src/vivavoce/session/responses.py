@@ -1,0 +1,181 @@
+"""The response slot: the default conversation holds one response at a time (reference section 2.4).
+
+    free --want--> create pending --response.created--> active --response.done--> free
+      `--committed (the server answers by itself)--> expected --response.created----^
+
+A wish that meets an occupied slot is remembered and sent once it is free. A `response.create` that loses the race
+(`conversation_already_has_active_response`) becomes a wish again, once. Nothing here waits for ever: a pending create, a
+response we only know from an error text, each has a deadline.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vivavoce.events.client import CancelResponse, ClientEvent, CreateResponse
+from vivavoce.events.server import ServerError
+
+_ALREADY_ACTIVE = "conversation_already_has_active_response"
+_ALREADY_ACTIVE_TEXT = "Conversation already has an active response"  # an older form has code null (row 10)
+_RESPONSE_ID = re.compile(r"\bresp_\w+")
+_BLOCKED_S = 5.0  # how long an active response of which we know only the name may keep us waiting
+_FINISHED_KEPT = 64
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A `response.create` of ours."""
+
+    event_id: str
+    options: Mapping[str, Any]
+    deadline: float
+    retried: bool
+    unwanted: bool = False
+
+
+class Responses:
+    """Which response is wanted, asked for, active. Verbs in, `to_server` out."""
+
+    def __init__(self, created_s: float) -> None:
+        """`created_s`: seconds until a `response.create` without an answer is asked once more, then given up."""
+        self._created_s = created_s
+        self._now = 0.0
+        self._wish: tuple[Mapping[str, Any], bool] | None = None
+        self._asked: _Asked | None = None
+        self._pending = False
+        self._blocked_until: float | None = None
+        self._active: dict[str, None] = {}
+        self._finished: deque[str] = deque(maxlen=_FINISHED_KEPT)
+        self._expected = False
+        self._count = 0
+        self._out: list[ClientEvent] = []
+
+    @property
+    def active(self) -> list[str]:
+        """Identifiers of the responses under way, oldest first."""
+        return list(self._active)
+
+    @property
+    def busy(self) -> bool:
+        """A response is under way, asked for, wished for, or the server is about to make one."""
+        return bool(self._active) or self._pending or self._wish is not None or self._expected
+
+    def to_server(self) -> list[ClientEvent]:
+        """Drain what is to be sent."""
+        out, self._out = self._out, []
+        return out
+
+    def want(self, options: Mapping[str, Any] | None = None) -> None:
+        """Ask for a response, now or when the slot is free. Several wishes are one: the last one's options hold."""
+        self._wish = (options or {}, False)
+        self._send()
+
+    def expect(self) -> None:
+        """A turn was committed and the server will answer it by itself."""
+        self._expected = True
+
+    def speech_started(self) -> None:
+        """The person speaks: what was wished or expected is overtaken, the server answers the new turn."""
+        self._expected = False
+        self._wish = None
+        if self._pending and self._asked:
+            self._asked.unwanted = True
+
+    def created(self, response_id: str, metadata: Mapping[str, Any] | None, *, metadata_told: bool) -> bool:
+        """`response.created`. False when it is one of ours that nobody wants any more: it is cancelled here (row 12).
+
+        `metadata_told`: the event had a `metadata` field at all; servers that have none cannot tell ours from theirs.
+        """
+        self._active[response_id] = None
+        self._expected = False
+        self._blocked_until = None
+        asked = self._asked
+        if not (self._pending and asked):
+            return True
+        if metadata_told and (metadata or {}).get("client_event_id") != asked.event_id:
+            return True
+        self._pending = False
+        if asked.unwanted:
+            self._out.append(CancelResponse(response_id))
+            return False
+        return True
+
+    def done(self, response_id: str) -> bool:
+        """`response.done`. False when we never heard of that response (row 31)."""
+        known = response_id in self._active
+        self._active.pop(response_id, None)
+        self._finished.append(response_id)
+        self._blocked_until = None
+        self._send()
+        return known
+
+    def cancel(self) -> None:
+        """Stop whatever is under way, asked for or wished."""
+        self._out += [CancelResponse(response_id) for response_id in self._active]
+        self.speech_started()
+
+    def refused(self, error: ServerError) -> bool:
+        """An `error` that may answer a `response.create` of ours. True when it did and is dealt with in silence."""
+        asked = self._asked
+        if asked is None or error.caused_by not in {None, asked.event_id}:
+            return False
+        if error.code == _ALREADY_ACTIVE or error.message.startswith(_ALREADY_ACTIVE_TEXT):
+            self._pending = False
+            self._again(asked)
+            self._block(error.message)
+            self._send()
+            return True
+        if error.caused_by == asked.event_id:
+            self._pending = False
+            self._asked = None
+        return False
+
+    def _again(self, asked: _Asked) -> None:
+        """Make a wish of it again, once, unless nobody wants it or a newer wish is there."""
+        self._asked = None
+        if not asked.retried and not asked.unwanted and self._wish is None:
+            self._wish = (asked.options, True)
+
+    def _block(self, message: str) -> None:
+        """Wait for the response that is in the way, unless its `response.done` came before the error did."""
+        found = _RESPONSE_ID.search(message)
+        in_the_way = found.group() if found else None
+        if in_the_way not in self._finished and not self._active:
+            self._blocked_until = self._now + _BLOCKED_S
+
+    def tick(self, now: float) -> bool:
+        """Time passes. True when a response we asked for was given up: nobody answered twice."""
+        self._now = now
+        if self._blocked_until is not None and now >= self._blocked_until:
+            self._blocked_until = None
+        gave_up = False
+        asked = self._asked
+        if self._pending and asked and now >= asked.deadline:
+            self._pending = False
+            gave_up = asked.retried and not asked.unwanted
+            self._again(asked)
+        self._send()
+        return gave_up
+
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do."""
+        waits = [self._blocked_until] if self._blocked_until is not None else []
+        if self._pending and self._asked:
+            waits.append(self._asked.deadline)
+        return min(waits, default=None)
+
+    def _send(self) -> None:
+        if self._wish is None or self._active or self._pending or self._expected or self._blocked_until is not None:
+            return
+        options, retried = self._wish
+        self._wish = None
+        self._count += 1
+        event_id = f"viva_response_{self._count}"
+        self._asked = _Asked(event_id, options, self._now + self._created_s, retried)
+        self._pending = True
+        # metadata comes back in response.created, so our response is known from the server's own
+        self._out.append(CreateResponse({**options, "metadata": {"client_event_id": event_id}}, event_id=event_id))

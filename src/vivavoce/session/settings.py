@@ -1,0 +1,153 @@
+"""What the server is asked to be: voice, instructions, turn taking, tools; and how long we wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+FINISH_TOOL = "user_wants_to_finish_conversation"
+FINISH_TOOL_SCHEMA: Mapping[str, Any] = {
+    "type": "function",
+    "name": FINISH_TOOL,
+    "description": (
+        "Invoked when the user says goodbye, expresses being finished, or otherwise seems to want to stop the interaction."
+    ),
+    "parameters": {"type": "object", "properties": {}},
+}
+
+INSTRUCTIONS = (
+    "You are a friendly and helpful voice assistant. Answer in one to three short sentences, as people do when they talk. "
+    "Never read out formatting, lists or links."
+)
+
+# Fields a conversation can do without; the first that is a prefix of the refused path is left out. A transcription
+# without a model, or a turn detection without a type, is nothing: those go as a whole.
+OPTIONAL_PATHS = (
+    "audio.input.noise_reduction",
+    "audio.input.transcription.language",
+    "audio.input.transcription",
+    "audio.input.turn_detection",
+    "audio.output.voice",
+    "tool_choice",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds we wait. Settings, so that a two-hour talk can run in a second.
+
+    Attributes:
+        created_s: for `session.created` (reference section 2.4: 10 s).
+        updated_s: for `session.updated` (5 s).
+        response_created_s: for `response.created` after our `response.create`.
+        reply_s: for any sign of a reply that is owed; then the talk ends with `no_reply`.
+        transcript_s: how long the words of the person may keep back the reply on the screen.
+        farewell_s: how long the last words of the person may keep back the end.
+    """
+
+    created_s: float = 10.0
+    updated_s: float = 5.0
+    response_created_s: float = 10.0
+    reply_s: float = 30.0
+    transcript_s: float = 10.0
+    farewell_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A conversation as we want it.
+
+    Attributes:
+        server: what `ready` calls the server, such as "azure".
+        model: model or deployment, as `ready` calls it when the server does not say.
+        voice: None for the server's own.
+        language: ISO 639-1 code of the person's language, None to detect it.
+        transcription_model: who writes down what the person says; None for nobody.
+        transcription_tentative: switch transcription off at the first failure instead of warning.
+        threshold, prefix_padding_ms, silence_ms: of server_vad; None for the server's own.
+        semantic: semantic_vad instead of server_vad.
+        interrupt_response: the server cuts its own reply when the person speaks; False: we cancel it.
+        noise_reduction: "near_field" (headset), "far_field" (speakers) or None.
+        tools: function tools as the API wants them; the finish tool is added.
+        max_s: the talk ends after this many seconds; None: never.
+    """
+
+    server: str = "custom"
+    model: str = ""
+    instructions: str = INSTRUCTIONS
+    voice: str | None = None
+    language: str | None = None
+    transcription_model: str | None = None
+    transcription_tentative: bool = False
+    threshold: float | None = None
+    prefix_padding_ms: int | None = None
+    silence_ms: int | None = None
+    semantic: bool = False
+    interrupt_response: bool = True
+    noise_reduction: Literal["near_field", "far_field"] | None = None
+    tools: Sequence[Mapping[str, Any]] = ()
+    max_s: float | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def as_session(self) -> dict[str, Any]:
+        """The `session` object of `session.update`, GA spelling (reference section 3)."""
+        sound = {"type": "audio/pcm", "rate": 24_000}
+        heard: dict[str, Any] = {"format": sound, "turn_detection": self._turn_detection()}
+        if self.noise_reduction:
+            heard["noise_reduction"] = {"type": self.noise_reduction}
+        if self.transcription_model:
+            heard["transcription"] = {"model": self.transcription_model}
+            if self.language:
+                heard["transcription"]["language"] = self.language
+        spoken: dict[str, Any] = {"format": dict(sound)}
+        if self.voice:
+            spoken["voice"] = self.voice
+        return {
+            "type": "realtime",
+            "instructions": self.instructions,
+            "output_modalities": ["audio"],
+            "audio": {"input": heard, "output": spoken},
+            "tools": [*self.tools, FINISH_TOOL_SCHEMA],
+            "tool_choice": "auto",
+        }
+
+    def _turn_detection(self) -> dict[str, Any]:
+        flags = {"create_response": True, "interrupt_response": self.interrupt_response}
+        if self.semantic:
+            return {"type": "semantic_vad", **flags}
+        tuned = {
+            "threshold": self.threshold,
+            "prefix_padding_ms": self.prefix_padding_ms,
+            "silence_duration_ms": self.silence_ms,
+        }
+        return {"type": "server_vad", **{key: value for key, value in tuned.items() if value is not None}, **flags}
+
+
+def without(session: Mapping[str, Any], param: str) -> tuple[dict[str, Any], str] | None:
+    """`session` without the optional field that `param` names, and that field's path; None when it cannot be spared.
+
+    `param` is the path of a refused field as the server gives it: `session.audio.input.noise_reduction.type`.
+    """
+    refused = param.removeprefix("session.")
+    for path in OPTIONAL_PATHS:
+        if refused == path or refused.startswith(f"{path}."):
+            spared = _spared(session, path.split("."))
+            if spared is not None:
+                return spared, path
+    return None
+
+
+def _spared(tree: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any] | None:
+    head, *rest = path
+    if head not in tree:
+        return None
+    copy = dict(tree)
+    if not rest:
+        del copy[head]
+        return copy
+    branch = _spared(copy[head], rest)
+    if branch is None:
+        return None
+    copy[head] = branch
+    return copy

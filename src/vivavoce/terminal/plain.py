@@ -1,0 +1,114 @@
+"""Plain lines for people, screen readers and log files: whole lines only, no cursor tricks.
+
+The assistant's words are written sentence by sentence as they are heard; a finished item leaves an empty line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+from vivavoce.session import happenings as told
+from vivavoce.session.happenings import Happening
+
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"')\]]*\s+|\n")  # noqa: RUF001  # the marks of Chinese and Japanese
+_COLOURS = {"you": "36", "assistant": "32", "note": "2", "warning": "33", "error": "31"}
+
+
+class PlainLines:
+    """The Screen of `viva talk`."""
+
+    def __init__(self, out: TextIO, *, colour: bool = False, verbose: bool = False) -> None:
+        """`colour`: ANSI colours; `verbose`: raw JSON of errors, harmless errors, usage."""
+        self._out = out
+        self._colour = colour
+        self._verbose = verbose
+        self._held = ""
+        self._speaker_named = False
+
+    def show(self, happening: Happening, t: float, out_ms: int | None) -> None:  # noqa: ARG002  # a person needs no sample clock
+        """Write what a person wants to know of it, as whole lines."""
+        match happening:
+            case told.AssistantDelta():
+                self._say(happening.text)
+            case told.AssistantSaid():
+                self._finish_item(happening)
+            case told.UserSaid():
+                self._line("you", f"You: {happening.text or '(not understood)'}")
+            case told.SpeechBegan():
+                self._line("note", f"[{t:.1f} s] you are speaking")
+            case told.SpeechEnded():
+                self._line("note", f"[{t:.1f} s] you stopped speaking")
+            case told.Errored():
+                self._error(happening)
+            case _:
+                self._note(happening)
+
+    def announce(self, line: str) -> None:
+        """A line of the program itself: which server and why."""
+        self._line("note", line)
+
+    def _note(self, happening: Happening) -> None:
+        match happening:
+            case told.Ready():
+                self._line("note", f"Connected to {happening.server}, model {happening.model}.")
+                self._line("note", "Listening. Speak when you like; to finish, just say goodbye.")
+            case told.Called():
+                self._line(
+                    "note", f"[call] {happening.name}({_spoken(happening.arguments)}) -> {_spoken(happening.output)}"
+                )
+            case told.Warned():
+                self._line("warning", f"Note: {happening.message}")
+            case told.Used() if self._verbose:
+                self._line("note", f"[usage] {json.dumps(happening.raw)}")
+            case told.Ended():
+                self._line("note", _FAREWELLS.get(happening.reason, f"The talk is over ({happening.reason})."))
+            case _:
+                pass  # the details of a cut are in the interruption line
+
+    def _say(self, text: str) -> None:
+        self._held += text
+        while found := _SENTENCE_END.search(self._held):
+            self._sentence(self._held[: found.end()])
+            self._held = self._held[found.end() :]
+
+    def _sentence(self, text: str) -> None:
+        if text.strip():
+            self._line("assistant", f"{'          ' if self._speaker_named else 'Assistant:'} {text.strip()}")
+            self._speaker_named = True
+
+    def _finish_item(self, said: told.AssistantSaid) -> None:
+        if said.interrupted and self._held.strip():
+            self._held += " ..."
+        self._sentence(self._held)
+        if said.interrupted:
+            self._sentence(f"(interrupted, {said.heard_ms / 1000:.1f} s were heard)")
+        self._held, self._speaker_named = "", False
+        self._line("assistant", "")
+
+    def _error(self, error: told.Errored) -> None:
+        if error.expected and not self._verbose:
+            return
+        self._line("error", f"Error: {error.message}")
+        if self._verbose and error.raw is not None:
+            self._line("note", json.dumps(error.raw))
+
+    def _line(self, kind: str, text: str) -> None:
+        if self._colour and text:
+            text = f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
+        print(text, file=self._out, flush=True)
+
+
+_FAREWELLS: Mapping[str, str] = {
+    "goodbye": "Goodbye.",
+    "script_done": "All recordings are played, all answers heard.",
+    "max_minutes": "The time you set is over.",
+    "interrupt": "Stopped.",
+}
+
+
+def _spoken(value: object) -> str:
+    write: Callable[[object], str] = lambda v: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)  # noqa: E731
+    return ", ".join(f"{k}={write(v)}" for k, v in value.items()) if isinstance(value, Mapping) else write(value)

@@ -1,0 +1,1 @@
+"""Small real doubles for tests of programs that talk."""

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vivavoce.devices.portaudio import Spool, find
+from vivavoce.devices.troubles import Troubles
+from vivavoce.errors import NoDevice
+from vivavoce.pcm import BLOCK_BYTES, BLOCK_SAMPLES, RATE_HZ
+
+OPEN = """
+from vivavoce.devices.portaudio import {kind}
+from vivavoce.errors import NoDevice
+try:
+    {kind}(None{more})
+except NoDevice as fault:
+    print(fault)
+"""
+CAPTURE = OPEN.format(kind="Capture", more=", print, keep=True")
+PLAYBACK = OPEN.format(kind="Playback", more="")
+
+
+def said_by(program: str, env: dict[str, str]) -> tuple[str, str]:
+    done = subprocess.run(  # noqa: S603  ours
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip(), done.stderr.strip()
+
+
+def test_nothing_of_the_sound_card_is_loaded_before_it_is_opened() -> None:
+    program = "import sys, vivavoce.devices.soundcard, vivavoce.devices.stream; print('sounddevice' in sys.modules)"
+    assert said_by(program, dict(os.environ))[0] == "False"
+
+
+def test_without_portaudio_one_sentence_says_what_to_install(tmp_path: Path) -> None:
+    # a stand-in that fails as sounddevice does where the library is not there
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    said, _ = said_by(CAPTURE, os.environ | {"PYTHONPATH": str(tmp_path)})
+    assert said.startswith("PortAudio is not installed")
+    assert "apt install libportaudio2" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux" or Path("/dev/snd").exists(), reason="this machine has a sound card")
+@pytest.mark.parametrize(("program", "noun"), [(CAPTURE, "microphone"), (PLAYBACK, "speaker")])
+def test_without_a_sound_server_there_is_one_sentence_and_nothing_else(program: str, noun: str) -> None:
+    said, noise = said_by(program, {"PULSE_SERVER": "unix:/nowhere"})
+    assert said == f"There is no {noun}: no sound card, or no sound server is running."
+    assert noise == ""
+
+
+@pytest.mark.sound
+@pytest.mark.usefixtures("virtual_audio")
+class TestFinding:
+    def test_a_device_is_found_by_index_name_or_part_of_a_name(self) -> None:
+        index = find("output", "pulse")
+        assert index is not None
+        assert find("output", index) == find("output", str(index)) == find("output", "PULS") == index
+        assert find("input", None) is None
+
+    @pytest.mark.parametrize(
+        ("name", "says"), [("no such card", "No speaker fits"), (77, "No speaker fits"), ("u", "More than")]
+    )
+    def test_a_name_that_does_not_fit_one_device_lists_what_there_is(self, name: str | int, says: str) -> None:
+        with pytest.raises(NoDevice, match=says) as caught:
+            find("output", name)
+        assert "'pulse'" in str(caught.value)
+        assert "'default'" in str(caught.value)
+
+
+def spool_of(samples: int) -> Spool:
+    spool = Spool()
+    spool.line.put("a", bytes(2 * samples), Troubles())
+    return spool
+
+
+def test_what_has_left_is_read_between_the_times_of_two_blocks() -> None:
+    spool, out = spool_of(700), memoryview(bytearray(BLOCK_BYTES))
+    assert spool.hand(out, 10.04) == 480
+    assert spool.hand(out, 10.06) == 220
+    assert spool.hand(out, 10.08) == 0  # silence is not logged
+    assert [spool.advance(t) for t in (9.0, 10.04, 10.05, 10.06, 10.065, 11.0)] == [0, 0, 240, 480, 600, 700]
+
+
+def test_a_gap_between_two_blocks_is_not_counted_as_heard() -> None:
+    spool, out = spool_of(960), memoryview(bytearray(BLOCK_BYTES))
+    spool.hand(out, 1.0)
+    spool.hand(out, 2.0)  # the device stood still in between
+    assert spool.advance(1.5) == 480
+    assert spool.advance(2.01) == 720
+
+
+@given(st.lists(st.floats(-0.01, 0.05), min_size=1, max_size=400), st.floats(0, 0.2))
+def test_what_has_left_never_goes_back_and_never_exceeds_what_was_handed_over(
+    steps: list[float], latency: float
+) -> None:
+    spool, out, now, before = spool_of(RATE_HZ), memoryview(bytearray(BLOCK_BYTES)), 5.0, 0
+    for step in steps:
+        spool.hand(out, now + latency)
+        now += step
+        left = spool.advance(now)
+        assert before <= left <= spool.line.handed <= len(steps) * BLOCK_SAMPLES
+        before = left

@@ -1,0 +1,109 @@
+"""Plain lines: what a person reads."""
+
+from __future__ import annotations
+
+import io
+
+from vivavoce.session.happenings import (
+    AssistantDelta,
+    AssistantSaid,
+    Called,
+    Ended,
+    Errored,
+    Happening,
+    Ready,
+    SpeechBegan,
+    SpeechEnded,
+    Used,
+    UserSaid,
+    Warned,
+)
+from vivavoce.terminal.plain import PlainLines
+
+
+def read(*happenings: Happening, verbose: bool = False, colour: bool = False) -> str:
+    out = io.StringIO()
+    screen = PlainLines(out, verbose=verbose, colour=colour)
+    for place, happening in enumerate(happenings):
+        screen.show(happening, float(place), None)
+    return out.getvalue()
+
+
+def said(text: str, *, interrupted: bool = False, heard: str | None = None) -> AssistantSaid:
+    return AssistantSaid("a", text, text if heard is None else heard, 1_240, interrupted)
+
+
+def test_a_whole_talk_reads_from_top_to_bottom() -> None:
+    text = read(
+        Ready("openai", "gpt", "s"),
+        SpeechBegan("u", 10),
+        SpeechEnded("u", 900),
+        UserSaid("u", "Hello?"),
+        AssistantDelta("a", "Hi"),
+        AssistantDelta("a", " there. How"),
+        AssistantDelta("a", " are you?"),
+        said("Hi there. How are you?"),
+        Called("get_weather", {"city": "Paris"}, '{"sky": "clear"}', None),
+        Warned("mic", "The microphone is loud."),
+        Ended("goodbye"),
+    )
+    assert text.splitlines() == [
+        "Connected to openai, model gpt.",
+        "Listening. Speak when you like; to finish, just say goodbye.",
+        "[1.0 s] you are speaking",
+        "[2.0 s] you stopped speaking",
+        "You: Hello?",
+        "Assistant: Hi there.",
+        "           How are you?",
+        "",
+        '[call] get_weather(city=Paris) -> {"sky": "clear"}',
+        "Note: The microphone is loud.",
+        "Goodbye.",
+    ]
+
+
+def test_only_whole_lines_are_written_and_no_control_characters() -> None:
+    out = io.StringIO()
+    screen = PlainLines(out)
+    screen.show(AssistantDelta("a", "not yet a sentence"), 0, None)
+    assert out.getvalue() == ""
+    screen.show(said("not yet a sentence"), 0, None)
+    assert out.getvalue() == "Assistant: not yet a sentence\n\n"
+
+
+def test_an_interrupted_reply_shows_what_was_heard() -> None:
+    text = read(AssistantDelta("a", "Once upon"), said("Once upon a time.", interrupted=True, heard="Once upon"))
+    assert text == "Assistant: Once upon ...\n           (interrupted, 1.2 s were heard)\n\n"
+
+
+def test_a_reply_cut_before_its_first_word_says_so() -> None:
+    assert read(said("Never heard.", interrupted=True, heard="")) == "Assistant: (interrupted, 1.2 s were heard)\n\n"
+
+
+def test_words_that_were_not_understood_say_so() -> None:
+    assert read(UserSaid("u", "")) == "You: (not understood)\n"
+
+
+def test_an_error_shows_its_message_and_its_json_only_when_asked_for() -> None:
+    error = Errored("code", "It broke.", fatal=False, raw={"code": "code"})
+    assert read(error) == "Error: It broke.\n"
+    assert read(error, verbose=True) == 'Error: It broke.\n{"code": "code"}\n'
+
+
+def test_the_price_of_a_known_race_bothers_nobody() -> None:
+    race = Errored("response_cancel_not_active", "Cancellation failed", fatal=False, raw={}, expected=True)
+    assert read(race) == ""
+    assert "Cancellation failed" in read(race, verbose=True)
+
+
+def test_usage_is_for_the_curious() -> None:
+    assert read(Used("r", {"total_tokens": 3})) == ""
+    assert read(Used("r", {"total_tokens": 3}), verbose=True) == '[usage] {"total_tokens": 3}\n'
+
+
+def test_colour_only_wraps_lines() -> None:
+    assert read(UserSaid("u", "Hi"), colour=True) == "\x1b[36mYou: Hi\x1b[0m\n"
+
+
+def test_any_end_has_a_sentence() -> None:
+    assert read(Ended("lost")) == "The talk is over (lost).\n"
