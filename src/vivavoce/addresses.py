@@ -27,7 +27,7 @@ def azure_root(endpoint: str, name: str) -> str:
     with_scheme = endpoint if "://" in endpoint else f"https://{endpoint.lstrip('/')}"
     parts = _split(with_scheme, name, _AZURE_FORM)
     host = parts.hostname or ""
-    if "." not in host and not is_loopback(host):
+    if "." not in host and ":" not in host and not is_loopback(host):
         raise BadSettings(f"{name} is not a whole address: write it as {_AZURE_FORM}.")
     return f"{_SCHEMES[parts.scheme]}://{parts.netloc}"
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
 from vivavoce.devices.memory import MemoryMicrophone
 from vivavoce.devices.queued import QueuedMicrophone
@@ -22,7 +23,7 @@ from vivavoce.pcm import RATE_HZ
 from vivavoce.ports import Microphone
 
 
-def recording() -> np.ndarray[Any, np.dtype[np.int16]]:
+def recording() -> NDArray[np.int16]:
     """0.6 s of noise, so that each of its moments is different from the others; no silence within."""
     return (np.random.default_rng(7).standard_normal(14_400) * 4000).clip(-32_000, 32_000).astype("<i2")
 
@@ -102,6 +103,13 @@ at_real_pace = pytest.mark.parametrize(
 )
 
 
+def correlated(sound: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`np.correlate(sound, said, "valid")` through the spectrum: fast also where other tests keep the processors busy."""
+    n = len(sound) + len(said)
+    product = np.fft.rfft(sound, n) * np.conj(np.fft.rfft(said, n))
+    return np.fft.irfft(product, n)[: len(sound) - len(said) + 1]
+
+
 def contains(heard: bytes, *, exact: bool) -> bool:
     """Whether the recording is in `heard`, whole and without a gap; through a card, resampled twice, nearly so."""
     if exact:
@@ -109,7 +117,7 @@ def contains(heard: bytes, *, exact: bool) -> bool:
     sound, said = np.frombuffer(heard, "<i2").astype(float), recording().astype(float)
     if len(sound) < len(said):
         return False
-    fits = np.correlate(sound, said, "valid")
+    fits = correlated(sound, said)
     at = int(np.argmax(fits))
     part = sound[at : at + len(said)]
     return bool(fits[at] > 0.85 * np.linalg.norm(said) * np.linalg.norm(part))

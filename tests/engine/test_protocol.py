@@ -289,8 +289,9 @@ def test_an_answer_ahead_that_fails_is_made_again() -> None:
 
 def test_nothing_is_thought_ahead_when_no_answer_is_wanted() -> None:
     desk = ready(audio={"input": {"turn_detection": {"type": "server_vad", "create_response": False}}})
-    desk.speaks(480)
+    desk.speaks(480, silence_ms=192)
     desk.hears("Hello.")
+    desk.sound(352, SILENCE)
     assert desk.count(Answer) == 0
     assert desk.names()[-1] == "conversation.item.done"
 
@@ -801,4 +802,5 @@ def test_results_of_jobs_nobody_asked_for_count_for_nothing() -> None:
     desk = ready()
     desk.protocol.answered(999, b"\0\0")
     desk.protocol.failed(999, "late")
+    desk.protocol.heard(999, Recognised("late", "en"))
     assert desk.protocol.to_client() == []

@@ -221,3 +221,18 @@ def test_no_header_at_all_is_a_key_refused() -> None:
             return await opened(f"wss://localhost:{port}/v1/realtime?model=gpt-realtime-2.1")
 
     assert "check the key" in str(asyncio.run(attempt()))
+
+
+def test_without_a_word_from_the_server_the_pauses_double() -> None:
+    async def headers() -> Mapping[str, str]:
+        return {}
+
+    async def attempt() -> list[str]:
+        async with serving(lambda _request: (429, ""), tls=False) as port:
+            server = Server(f"ws://127.0.0.1:{port}", headers, ADVICE)
+            wire = WebSocketWire(server, Patience(rate_tries=3, rate_first_s=0.01))
+            with pytest.raises(QuotaExceeded):
+                await wire.open()
+            return [trouble.message.rpartition("Trying again in ")[2] for trouble in wire.warnings()]
+
+    assert asyncio.run(attempt()) == ["0.01 s.", "0.02 s.", "0.04 s."]

@@ -39,6 +39,7 @@ def test_the_real_address_is_reached_through_the_proxy_with_the_key_and_nothing_
     assert request.headers["Authorization"] == f"Bearer {KEY}"
     assert "OpenAI-Beta" not in request.headers
     assert "api-key" not in request.headers
+    assert "Sec-WebSocket-Extensions" not in request.headers
 
 
 @pytest.mark.usefixtures("trusted")

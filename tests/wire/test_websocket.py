@@ -342,6 +342,7 @@ def test_opening_again_is_a_new_conversation_without_old_words() -> None:
             with pytest.raises(ServerGone):
                 await wire.receive()
             wire.send(CommitAudio(event_id="old"))
+            wire.send(CommitAudio(event_id="older"))
             await wire.open()
             assert isinstance(await wire.receive(), SessionCreated)
             wire.send(CommitAudio(event_id="new"))

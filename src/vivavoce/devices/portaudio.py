@@ -93,7 +93,7 @@ class _Life:
     def __init__(self, kind: Kind) -> None:
         self.calls = 0
         self.resting = False
-        """A stop of our own making is under way."""
+        """A stop of our own making is under way, or was the last thing done."""
         self._kind = kind
         self._ended = False
         self._seen = 0
@@ -103,6 +103,10 @@ class _Life:
     def finished(self) -> None:
         """Called by PortAudio when a stream ended, by whomever."""
         self._ended = self._ended or not self.resting
+
+    def lost(self) -> None:
+        """The device could not be started again."""
+        self._ended = True
 
     def check(self) -> None:
         """Raises `NoDevice` when the stream ended, or stood still over three looks a second apart.
@@ -238,10 +242,12 @@ class Playback:
         """
         self.spool = Spool()
         self.underflows = 0
-        self._open = False
+        self._begun = False
+        self._switches = 0  # written by those who switch, `_cuts` by the one who cuts: the audio thread compares
+        self._cuts = 0
         self._life = _Life("output")
         self._control = threading.Lock()
-        self._closed_s: float | None = None
+        self._frozen_s: float | None = None
         self._name = device
         index = find("output", device)
         with _as_no_device("output", device):
@@ -260,16 +266,20 @@ class Playback:
 
     @property
     def now_s(self) -> float:
-        """The device's clock, the one in which it says when a sample leaves; it stands still after `close`."""
-        return self._stream.time if self._closed_s is None else self._closed_s
+        """The device's clock, the one in which it says when a sample leaves; it stands still after `freeze`."""
+        return self._stream.time if self._frozen_s is None else self._frozen_s
 
     def begin(self) -> None:
         """Until now only silence left; from now on what is queued."""
-        self._open = True
+        self._begun = True
 
     def switch(self) -> Spool:
-        """Begin a new spool; the answer is the old one, of which nothing new is handed to the device."""
+        """Begin a new spool; the answer is the old one, for `cut`. Nothing of either is handed over until that is done.
+
+        Sound of the new spool that the device got before it is silenced would be lost, and counted as heard.
+        """
         old, self.spool = self.spool, Spool()
+        self._switches += 1
         return old
 
     def cut(self, old: Spool) -> int:
@@ -281,33 +291,49 @@ class Playback:
             NoDevice: it cannot be started again.
         """
         with self._control:
-            if self._closed_s is not None:
-                return old.advance(self._closed_s)
-            old.advance(self._stream.time)
-            if old.left == old.line.queued:
-                return old.left
-            self._life.require()
-            self._life.resting = True
-            with _as_no_device("output", self._name):
-                self._stream.abort(ignore_errors=False)
-                left = old.advance(self._stream.time)
-                _start(self._stream)
-            self._life.resting = False
+            left = old.advance(self.now_s)
+            if left != old.line.queued and self._frozen_s is None:
+                self._life.require()
+                left = self._restart(old)
+            self._cuts += 1
             return left
 
+    def _restart(self, old: Spool) -> int:
+        self._life.resting = True
+        silent_s = self._stream.time
+        try:
+            with _as_no_device("output", self._name):
+                self._stream.abort(ignore_errors=False)
+                silent_s = self._stream.time
+                self._stream.start()
+        except NoDevice:
+            self._frozen_s = silent_s
+            self._life.lost()
+            self._stream.close()
+            raise
+        self._life.resting = False
+        return old.advance(silent_s)
+
     def check(self) -> None:
-        """Raises `NoDevice` when the device is gone."""
-        self._life.check()
+        """Raises `NoDevice` when the device is gone; a closed one is not."""
+        if self._frozen_s is None:
+            self._life.check()
+        else:
+            self._life.require()
+
+    def freeze(self) -> None:
+        """Stop the clock: after `close` the device cannot be asked any more."""
+        if self._frozen_s is None:
+            self._frozen_s = self._stream.time
 
     def close(self) -> None:
         """Stop at once and free the device. Blocks for some milliseconds; twice is allowed."""
+        self.freeze()
         if not self._control.acquire(timeout=_GIVE_UP_S):
             return  # the device died just while `cut` started it again: only the end of the program frees it
         try:
-            if self._closed_s is None:
-                self._life.resting = True
-                self._closed_s = self._stream.time
-                self._stream.close()
+            self._life.resting = True
+            self._stream.close()
         finally:
             self._control.release()
 
@@ -317,7 +343,7 @@ class Playback:
             self.underflows += 1
         out = memoryview(outdata)
         filled = 0
-        if self._open:
+        if self._begun and self._switches == self._cuts:
             dac_s = when.outputBufferDacTime
             if dac_s <= when.currentTime:  # some drivers do not say when: the latency of the stream is the next best
                 dac_s = when.currentTime + self._latency_s

@@ -148,6 +148,7 @@ class SoundCardSpeaker:
 
     async def close(self) -> None:
         """Stop at once and free the device. Twice is allowed."""
+        self._playback.freeze()  # here, so that nobody asks the device for its time while the thread frees it
         await asyncio.to_thread(self._playback.close)
         self._hand.stop()
 

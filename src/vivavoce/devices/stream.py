@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from queue import Empty, SimpleQueue
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -121,6 +122,7 @@ class SpeakerStream:
         """
         self._troubles = Troubles()
         self._underflows = 0
+        self._clearing = Lock()
         self._playback = Playback(device)
         self._playback.begin()
 
@@ -145,7 +147,8 @@ class SpeakerStream:
         Raises:
             NoDevice: the device went away.
         """
-        self._playback.cut(self._playback.switch())
+        with self._clearing:
+            self._playback.cut(self._playback.switch())
 
     def warnings(self) -> list[Trouble]:
         """What went wrong since the last call: underruns, odd or empty sound, more than ten minutes queued."""

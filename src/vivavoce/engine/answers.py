@@ -200,8 +200,10 @@ class Answers:
                 response.sounded(piece)
             case Asked():
                 response.asked(piece.name, piece.arguments)
-            case Counted():
+            case _:  # Counted
                 self._done(response).complete(piece)
+                if self._conversation.shorten():
+                    self.warm()
 
     def failed(self, job: int, message: str) -> None:
         """An `Answer` came to nothing; one made ahead is made anew at the end of the turn."""

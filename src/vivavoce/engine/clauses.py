@@ -1,8 +1,9 @@
 """A stream of words -> clauses to be spoken, so that the first one sounds while the rest is still being thought.
 
-The clauses, put together, are the text itself, spaces included. A clause ends
+The clauses, put together, are the text itself, spaces included. The text comes in pieces that end between words, as a
+mind yields `Words`: a piece that ends in a full stop ends a clause without waiting for the next one. A clause ends
 
-* behind `.` `!` `?` `:` and the like, once a space or a line break follows ("3.5" and "Dr. Who" stay whole);
+* behind `.` `!` `?` `:` and the like at the end of a word ("3.5" and "Dr. Who" stay whole);
 * behind `,` or `;` at once, when it is long enough: short for the first clause, longer for the later ones, because a
   voice reads a longer piece better;
 * at a space when it grows far too long.
@@ -16,7 +17,7 @@ FIRST_COMMA = 12
 LATER_COMMA = 48
 LONGEST = 180
 
-_ENDS = re.compile(r"[.!?:…]+[\"')\]]*(?=\s)|\n+")
+_ENDS = re.compile(r"[.!?:…]+[\"')\]]*(?=\s|$)|\n+")
 _COMMA = re.compile(r"[,;—](?!\d)")
 _ABBREVIATION = re.compile(r"(?:^|\s)(?:Mr|Mrs|Ms|Dr|St|Prof|No|vs|etc|e\.g|i\.e|[A-Z])\.$")
 _HAS_WORDS = re.compile(r"\w")

@@ -19,7 +19,7 @@ from vivavoce.pcm import SAMPLE_BYTES, SAMPLES_PER_MS, even
 
 SILENCE_TOLD = "(I have said nothing for a while.)"
 TOLD_CHARACTERS = 12_000  # about 3,000 tokens; the rest of the model's window is for instructions, tools and the answer
-KEPT_CHARACTERS = 7_000  # cut well below, so that the cached beginning of the prompt stays the same for many turns
+KEPT_CHARACTERS = 3_000  # cut well below, so that the cached beginning of the prompt stays the same for many turns
 KEPT_SOUND_BYTES = 32 * 2**20  # about 11 minutes for `conversation.item.retrieve`; the oldest sound goes first
 
 ROOT = "root"
@@ -224,13 +224,9 @@ def told(items: Iterable[Item]) -> list[dict[str, Any]]:
 
 
 def _role(item: TextItem | SpokenItem | ReplyItem) -> str:
-    match item:
-        case TextItem():
-            return item.role
-        case SpokenItem():
-            return "user"
-        case ReplyItem():
-            return "assistant"
+    if isinstance(item, TextItem):
+        return item.role
+    return "user" if isinstance(item, SpokenItem) else "assistant"
 
 
 def _add_call(messages: list[dict[str, Any]], item: CallItem) -> None:
@@ -251,11 +247,6 @@ class Conversation:
         self.id = conversation_id
         self.items: list[Item] = []
         self._first_told = 0
-
-    @property
-    def last_id(self) -> str | None:
-        """The id of the last item."""
-        return self.items[-1].id if self.items else None
 
     def find(self, item_id: str) -> Item | None:
         """The item of that id."""
@@ -294,12 +285,18 @@ class Conversation:
 
     def recent(self) -> list[Item]:
         """The items the model is told of: all, or in a long talk the later ones. The first changes seldom (prompt cache)."""
+        self.shorten()
+        return self.items[self._first_told :]
+
+    def shorten(self) -> bool:
+        """Tell less from now on if it has become too much; whether it had."""
         items = self.items[self._first_told :]
-        if sum(map(_weight, told(items))) > TOLD_CHARACTERS:
-            while len(items) > 1 and sum(map(_weight, told(items))) > KEPT_CHARACTERS:
-                del items[0]
-            self._first_told = len(self.items) - len(items)
-        return items
+        if sum(map(_weight, told(items))) <= TOLD_CHARACTERS:
+            return False
+        while len(items) > 1 and sum(map(_weight, told(items))) > KEPT_CHARACTERS:
+            del items[0]
+        self._first_told = len(self.items) - len(items)
+        return True
 
     def _let_sound_go(self) -> None:
         sounding = [item for item in self.items if isinstance(item, SpokenItem | ReplyItem) and item.pcm]

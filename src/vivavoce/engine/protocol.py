@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from vivavoce.engine import settings
 from vivavoce.engine.answers import Answers
@@ -29,7 +29,7 @@ from vivavoce.engine.hearing import Ahead, Line, Piece, Turn
 from vivavoce.engine.jobs import Job, Listen, Recognise, Relisten, Stop
 from vivavoce.engine.settings import refused
 from vivavoce.engine.stages import Recognised
-from vivavoce.engine.turns import Paused, Resumed, Started, Stopped, TurnChange, Turns
+from vivavoce.engine.turns import Paused, Resumed, Started, TurnChange, Turns
 from vivavoce.errors import ProtocolError
 from vivavoce.events import client, server
 from vivavoce.events.codec import CLIENT_SHAPES, Event
@@ -193,15 +193,15 @@ class EngineProtocol:
     def _turn_changed(self, change: TurnChange) -> None:
         if isinstance(change, Started):
             self._started(change.at)
-        elif self._turn is not None:
-            match change:
-                case Paused():
-                    pcm = self._line.take(self._turn.began, change.at)
-                    self._turn.hearing = self._ask_words(self._turn, pcm)
-                case Resumed():
-                    self._drop_guess(self._turn)
-                case Stopped():
-                    self._stopped(self._turn, change.at)
+            return
+        turn = cast("Turn", self._turn)  # every other change lies between `Started` and the end of that turn
+        match change:
+            case Paused():
+                turn.hearing = self._ask_words(turn, self._line.take(turn.began, change.at))
+            case Resumed():
+                self._drop_guess(turn)
+            case _:  # Stopped
+                self._stopped(turn, change.at)
 
     def _started(self, at: int) -> None:
         self._idle_from = None
@@ -290,7 +290,7 @@ class EngineProtocol:
                 self.say(server.ItemRetrieved(self._item(event.item_id, "retrieve").view(sound=True)))
             case client.TruncateItem():
                 self._truncate(event)
-            case client.DeleteItem():
+            case _:  # DeleteItem
                 self._conversation.remove(self._item(event.item_id, "delete"))
                 self.say(server.ItemDeleted(event.item_id))
                 self._answers.advance()

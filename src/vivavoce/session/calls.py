@@ -11,6 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vivavoce.events.client import ClientEvent, CreateItem
+from vivavoce.session.effects import Call, Effect, Show
+from vivavoce.session.happenings import Called
+from vivavoce.session.settings import FINISH_TOOL
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -38,38 +43,67 @@ class Batch:
 
 
 class Calls:
-    """All calls of the conversation."""
+    """All calls of the conversation. Verbs in, two lists out: `to_world` and `to_server`."""
 
     def __init__(self) -> None:
         self._batches: dict[str, Batch] = {}
         self._seen: set[str] = set()
+        self._world: list[Effect] = []
+        self._server: list[ClientEvent] = []
+
+    def to_world(self) -> list[Effect]:
+        """Drain what the world is asked to do."""
+        out, self._world = self._world, []
+        return out
+
+    def to_server(self) -> list[ClientEvent]:
+        """Drain what is to be said to the server."""
+        out, self._server = self._server, []
+        return out
 
     @property
     def running(self) -> bool:
+        """A function has not answered yet."""
+        return any(batch.running for batch in self._batches.values())
+
+    @property
+    def open(self) -> bool:
         """A function has not answered yet, or its response is not done."""
         return bool(self._batches)
 
-    def asked(self, response_id: str, item: Mapping[str, Any]) -> Asked | None:
-        """An item that `response.output_item.done` brought: the call to run, None when it is none or is known already."""
-        if item.get("type") != "function_call" or item.get("status", "completed") != "completed":
-            return None
-        call_id, name = str(item.get("call_id") or ""), str(item.get("name") or "")
-        if not call_id or call_id in self._seen:
-            return None
-        self._seen.add(call_id)
-        text = str(item.get("arguments") or "")
-        call = Asked(call_id, name, _parsed(text), text)
-        batch = self._batches.setdefault(response_id, Batch(response_id))
-        batch.names.append(name)
-        batch.running[call_id] = call
-        return call
+    def receive(self, response_id: str, item: Mapping[str, Any]) -> str | None:
+        """An item that `response.output_item.done` brought: the name of the function called, None when none (again).
 
-    def answered(self, call_id: str) -> Asked | None:
-        """The function has answered; None when nobody waits for that answer."""
+        The finish tool is answered here, and so are arguments that are not a JSON object.
+        """
+        call = _asked(item)
+        if call is None or call.call_id in self._seen:
+            return None
+        self._seen.add(call.call_id)
+        batch = self._batches.setdefault(response_id, Batch(response_id))
+        batch.names.append(call.name)
+        if call.name == FINISH_TOOL:
+            self._answer(call, '{"ok":true}', None)
+        elif call.arguments is None:
+            problem = "the arguments are not a JSON object"
+            self._answer(call, json.dumps({"error": problem}), problem)
+        else:
+            batch.running[call.call_id] = call
+            self._world.append(Call(call.call_id, call.name, call.arguments))
+        return call.name
+
+    def answered(self, call_id: str, output: str, error: str | None) -> bool:
+        """The function has answered; False when nobody waits for that answer."""
         for batch in self._batches.values():
             if call_id in batch.running:
-                return batch.running.pop(call_id)
-        return None
+                self._answer(batch.running.pop(call_id), output, error)
+                return True
+        return False
+
+    def _answer(self, call: Asked, output: str, error: str | None) -> None:
+        self._server.append(CreateItem({"type": "function_call_output", "call_id": call.call_id, "output": output}))
+        arguments = call.text if call.arguments is None else call.arguments
+        self._world.append(Show(Called(call.name, arguments, output, error)))
 
     def response_done(self, response_id: str) -> None:
         """No more calls will come from that response."""
@@ -84,9 +118,16 @@ class Calls:
         return due
 
 
+def _asked(item: Mapping[str, Any]) -> Asked | None:
+    if item.get("type") != "function_call" or (item.get("status") or "completed") != "completed":
+        return None
+    call_id, name, text = (str(item.get(key) or "") for key in ("call_id", "name", "arguments"))
+    return Asked(call_id, name, _parsed(text), text) if call_id else None
+
+
 def _parsed(text: str) -> Mapping[str, Any] | None:
     try:
         found = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -33,6 +33,7 @@ class Reply:
     drained: bool = False  # complete, and heard to its last sample
     cut: bool = False
     judged: bool = False
+    missed: bool = False  # more of it came after the cut, and was not played
 
     @property
     def received_ms(self) -> int:
@@ -50,6 +51,9 @@ class Playback:
     """All replies, in the order in which they are played."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
+    _open: dict[str, Reply] = field(
+        default_factory=dict
+    )  # neither drained nor cut: the few that are looked at all the time
     _cut_responses: set[str] = field(default_factory=set)
     _hushes: list[list[Reply]] = field(default_factory=list)  # for each Hush not yet answered, what it cut
 
@@ -59,22 +63,34 @@ class Playback:
 
     def begin(self, item_id: str, response_id: str) -> Reply:
         """The reply, new or known."""
-        return self.replies.setdefault(item_id, Reply(item_id, response_id))
+        reply = self.replies.get(item_id)
+        if reply is None:
+            reply = self.replies[item_id] = self._open[item_id] = Reply(item_id, response_id)
+        return reply
 
     def receive(self, item_id: str, response_id: str, count: int) -> bool:
         """`count` bytes of it came. False when they are late: the reply was cut."""
         reply = self.begin(item_id, response_id)
         if reply.cut or response_id in self._cut_responses:
+            reply.missed = True
             return False
-        reply.received_bytes += count
+        if reply.drained:
+            reply.drained = False
+            self._open[item_id] = reply
+        reply.received_bytes += count - count % pcm.SAMPLE_BYTES  # the speaker drops half samples, each time
         return True
 
     def heard(self, item_id: str, ms: int) -> Reply | None:
-        """The speaker says so; never beyond what was received, never backwards. None for an item we do not know."""
+        """The speaker says so; never beyond what was received, never backwards. None where it changes nothing any more."""
         reply = self.replies.get(item_id)
-        if reply is not None and not reply.judged:
-            reply.heard_ms = max(reply.heard_ms, min(ms, reply.received_ms))
+        if reply is None or reply.judged:
+            return None
+        reply.heard_ms = max(reply.heard_ms, min(ms, reply.received_ms))
         return reply
+
+    def silence(self, response_id: str) -> None:
+        """A response that nobody wants: it has not spoken yet, and is not to be heard when it does."""
+        self._cut_responses.add(response_id)
 
     def reject(self, item_id: str, response_id: str) -> Reply:
         """An item that begins after its response was cut: nothing of it is ever heard."""
@@ -87,15 +103,16 @@ class Playback:
 
     def newly_drained(self) -> list[Reply]:
         """Replies that have been heard to the end since the last call."""
-        found = [r for r in self.replies.values() if r.complete and not r.drained and not r.cut and not r.sounding]
+        found = [reply for reply in self._open.values() if reply.complete and not reply.sounding]
         for reply in found:
             reply.drained = True
+            del self._open[reply.item_id]
         return found
 
     @property
     def sounding(self) -> bool:
         """Something is in the speaker, or is being hushed out of it."""
-        return self.hushing or any(r.sounding and not r.cut for r in self.replies.values())
+        return self.hushing or any(reply.sounding for reply in self._open.values())
 
     @property
     def hushing(self) -> bool:
@@ -105,14 +122,15 @@ class Playback:
     def cut(self, active: Iterable[str]) -> bool:
         """The replies of `active` responses, and all that still sound, are cut. True when the speaker must be hushed.
 
-        When it need not be, they are settled with the Hush under way; where there is none, call `settle(None, 0, ...)`.
+        When it need not be, they are settled with the Hush under way; where there is none, call `settle(None, 0)`.
         """
         self._cut_responses.update(active)
-        fresh = [r for r in self.replies.values() if not r.cut and not r.drained]
-        wanted = [r for r in fresh if r.sounding or r.response_id in self._cut_responses]
+        wanted = [r for r in self._open.values() if r.sounding or r.response_id in self._cut_responses]
         for reply in wanted:
             reply.cut = True
-            self._cut_responses.add(reply.response_id)
+            del self._open[reply.item_id]
+            if reply.response_id:  # a server that names no response must not be silenced for good
+                self._cut_responses.add(reply.response_id)
         must_hush = any(reply.sounding for reply in wanted)
         if must_hush or not self._hushes:
             self._hushes.append(wanted)
@@ -120,28 +138,28 @@ class Playback:
             self._hushes[-1] += wanted
         return must_hush
 
-    def settle(self, item_id: str | None, ms: int, active: Iterable[str]) -> list[tuple[Reply, Verdict]]:
+    def settle(self, item_id: str | None, ms: int) -> list[tuple[Reply, Verdict]]:
         """The speaker is silent: `item_id` was playing, `ms` of it were heard. What becomes of each reply that was cut.
 
         What was queued before that item was heard whole, what was queued behind it not at all. With None nothing was
         queued any more: all was heard.
         """
         replies = self._hushes.pop(0) if self._hushes else []
-        under_way = set(active)
-        names = [reply.item_id for reply in replies]
-        at = names.index(item_id) if item_id in names else len(names)
-        for place, reply in enumerate(replies):
+        order = [*self.replies]
+        at = len(order) if item_id is None else order.index(item_id) if item_id in self.replies else -1
+        for reply in replies:
+            place = order.index(reply.item_id)
             if place < at:
                 reply.heard_ms = reply.received_ms
             elif place == at:
                 self.heard(reply.item_id, ms)
-        return [(reply, _judge(reply, under_way)) for reply in replies]
+        return [(reply, _judge(reply)) for reply in replies]
 
 
-def _judge(reply: Reply, under_way: set[str]) -> Verdict:
+def _judge(reply: Reply) -> Verdict:
     reply.judged = True
     if reply.heard_ms == 0:
         return Verdict.DELETE  # a truncate at 0 is refused: "Only model output audio messages can be truncated" (row 7)
-    if reply.complete and not reply.sounding and reply.response_id not in under_way:
+    if reply.complete and not reply.sounding and not reply.missed:
         return Verdict.HEARD
     return Verdict.TRUNCATE

@@ -22,6 +22,7 @@ from vivavoce.events.server import ServerError
 _ALREADY_ACTIVE = "conversation_already_has_active_response"
 _ALREADY_ACTIVE_TEXT = "Conversation already has an active response"  # an older form has code null (row 10)
 _RESPONSE_ID = re.compile(r"\bresp_\w+")
+_NAME = "client_event_id"
 _BLOCKED_S = 5.0  # how long an active response of which we know only the name may keep us waiting
 _FINISHED_KEPT = 64
 
@@ -35,6 +36,7 @@ class _Asked:
     deadline: float
     retried: bool
     unwanted: bool = False
+    outlived: bool = False  # a response was done since
 
 
 class Responses:
@@ -85,33 +87,47 @@ class Responses:
         if self._pending and self._asked:
             self._asked.unwanted = True
 
-    def created(self, response_id: str, metadata: Mapping[str, Any] | None, *, metadata_told: bool) -> bool:
-        """`response.created`. False when it is one of ours that nobody wants any more: it is cancelled here (row 12).
-
-        `metadata_told`: the event had a `metadata` field at all; servers that have none cannot tell ours from theirs.
-        """
-        self._active[response_id] = None
-        self._expected = False
-        self._blocked_until = None
-        asked = self._asked
-        if not (self._pending and asked):
+    def created(self, response_id: str, metadata: Mapping[str, Any]) -> bool:
+        """`response.created`. False when it is one of ours that nobody wants any more: it is cancelled here (row 12)."""
+        if response_id in self._active or response_id in self._finished:
             return True
-        if metadata_told and (metadata or {}).get("client_event_id") != asked.event_id:
+        self._active[response_id] = None
+        self._blocked_until = None
+        ours = self._is_ours(metadata)
+        self._expected = False
+        if not ours:
             return True
         self._pending = False
-        if asked.unwanted:
+        if self._asked and self._asked.unwanted:
             self._out.append(CancelResponse(response_id))
             return False
         return True
 
-    def done(self, response_id: str) -> bool:
-        """`response.done`. False when we never heard of that response (row 31)."""
-        known = response_id in self._active
+    def _is_ours(self, metadata: Mapping[str, Any]) -> bool:
+        """The pending create made it: it says so, or, where the server repeats no metadata, none of its own was due."""
+        if not (self._pending and self._asked):
+            return False
+        name = metadata.get(_NAME)
+        return not self._expected if name is None else bool(name == self._asked.event_id)
+
+    def done(self, response_id: str, metadata: Mapping[str, Any]) -> bool:
+        """`response.done`. False when it was told already; one that was never created is none of ours to miss (row 31)."""
+        if response_id in self._finished:
+            return False
+        if response_id:
+            self._finished.append(response_id)
         self._active.pop(response_id, None)
-        self._finished.append(response_id)
         self._blocked_until = None
+        if self._asked:
+            self._asked.outlived = True
+            if metadata.get(_NAME) == self._asked.event_id:
+                self._pending = False
         self._send()
-        return known
+        return True
+
+    def is_done(self, response_id: str) -> bool:
+        """No more is to come of that response."""
+        return response_id in self._finished
 
     def cancel(self) -> None:
         """Stop whatever is under way, asked for or wished."""
@@ -119,32 +135,37 @@ class Responses:
         self.speech_started()
 
     def refused(self, error: ServerError) -> bool:
-        """An `error` that may answer a `response.create` of ours. True when it did and is dealt with in silence."""
+        """An `error` that may answer a `response.create` of ours. True when it did and nothing is lost by it."""
         asked = self._asked
         if asked is None or error.caused_by not in {None, asked.event_id}:
             return False
         if error.code == _ALREADY_ACTIVE or error.message.startswith(_ALREADY_ACTIVE_TEXT):
             self._pending = False
-            self._again(asked)
-            self._block(error.message)
+            lost = not self._again(asked)
+            self._block(error.message, asked)
             self._send()
-            return True
+            return not lost
         if error.caused_by == asked.event_id:
             self._pending = False
             self._asked = None
+            self._send()
         return False
 
-    def _again(self, asked: _Asked) -> None:
-        """Make a wish of it again, once, unless nobody wants it or a newer wish is there."""
+    def _again(self, asked: _Asked) -> bool:
+        """Make a wish of it again, once, unless nobody wants it or a newer wish is there. False when it is given up."""
         self._asked = None
-        if not asked.retried and not asked.unwanted and self._wish is None:
-            self._wish = (asked.options, True)
+        if asked.unwanted or self._wish is not None:
+            return True
+        if asked.retried:
+            return False
+        self._wish = (asked.options, True)
+        return True
 
-    def _block(self, message: str) -> None:
+    def _block(self, message: str, asked: _Asked) -> None:
         """Wait for the response that is in the way, unless its `response.done` came before the error did."""
         found = _RESPONSE_ID.search(message)
-        in_the_way = found.group() if found else None
-        if in_the_way not in self._finished and not self._active:
+        gone = found.group() in self._finished if found else asked.outlived
+        if not gone and not self._active:
             self._blocked_until = self._now + _BLOCKED_S
 
     def tick(self, now: float) -> bool:
@@ -156,8 +177,7 @@ class Responses:
         asked = self._asked
         if self._pending and asked and now >= asked.deadline:
             self._pending = False
-            gave_up = asked.retried and not asked.unwanted
-            self._again(asked)
+            gave_up = not self._again(asked)
         self._send()
         return gave_up
 
@@ -178,4 +198,4 @@ class Responses:
         self._asked = _Asked(event_id, options, self._now + self._created_s, retried)
         self._pending = True
         # metadata comes back in response.created, so our response is known from the server's own
-        self._out.append(CreateResponse({**options, "metadata": {"client_event_id": event_id}}, event_id=event_id))
+        self._out.append(CreateResponse({**options, "metadata": {_NAME: event_id}}, event_id=event_id))

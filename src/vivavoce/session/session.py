@@ -12,9 +12,7 @@ server's own settings without anyone noticing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from enum import Enum, auto
 from typing import Any, assert_never
 
 from vivavoce.errors import Reason
@@ -23,35 +21,18 @@ from vivavoce.events.client import ClientEvent
 from vivavoce.events.server import ServerEvent
 from vivavoce.events.word import Unknown
 from vivavoce.session import happenings as told
-from vivavoce.session.calls import Asked, Calls
-from vivavoce.session.effects import Call, Effect, Finish, Hush, Play, Show
+from vivavoce.session.calls import Calls
+from vivavoce.session.effects import Effect, Finish, Hush, Show
+from vivavoce.session.farewell import Farewell
 from vivavoce.session.floor import Floor, Signal, move
 from vivavoce.session.happenings import Happening
-from vivavoce.session.playback import Playback, Reply, Verdict
+from vivavoce.session.opening import Opening, Stage
 from vivavoce.session.responses import Responses
-from vivavoce.session.settings import FINISH_TOOL, Settings, without
+from vivavoce.session.scribe import Scribe
+from vivavoce.session.settings import FINISH_TOOL, Settings
+from vivavoce.session.speech import Speech, SpeechEvent
 from vivavoce.session.transcript import Transcript, Who
-from vivavoce.session.trouble import Weight, weigh
-
-_SETTINGS_EVENT = "viva_settings"
-_PREVIEW_HINT = " This endpoint speaks the preview protocol: try --preview."
-_GA_HINT = " This endpoint speaks the GA protocol: leave --preview out."
-_DIALECT_HINTS = {  # rows 2 and 3 of the failure modes
-    ("unknown_parameter", "session.type"): _PREVIEW_HINT,
-    ("unknown_parameter", "session.output_modalities"): _PREVIEW_HINT,
-    ("unknown_parameter", "session.audio"): _PREVIEW_HINT,
-    ("missing_required_parameter", "session.type"): _GA_HINT,
-    ("unknown_parameter", "session.modalities"): _GA_HINT,
-}
-
-
-class Stage(Enum):
-    """Where the conversation stands with its server."""
-
-    CONNECTING = auto()
-    CONFIGURING = auto()
-    READY = auto()
-    OVER = auto()
+from vivavoce.session.trouble import Weight, mapping, outcome, weigh
 
 
 class Session:
@@ -59,21 +40,23 @@ class Session:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.stage = Stage.CONNECTING
         self.floor = Floor.QUIET
         waits = settings.timeouts
+        self._opening = Opening(settings)
         self._responses = Responses(waits.response_created_s)
-        self._playback = Playback()
         self._transcript = Transcript(waits.transcript_s, person_is_written_down=bool(settings.transcription_model))
+        self._speech = Speech(self._transcript)
+        self._scribe = Scribe(settings.transcription_model, tentative=settings.transcription_tentative)
         self._calls = Calls()
-        self._wanted = settings.as_session()
+        self._farewell = Farewell(waits.farewell_s)
         self._now = 0.0
-        self._stage_deadline: float | None = None
         self._reply_deadline: float | None = None
         self._end_at: float | None = None
-        self._leaving: Reason | None = None
-        self._farewell_by: float | None = None
-        self._transcription_warned = False
+        self._due: float | None = (
+            None  # the earliest of all deadlines, and whether that is still true: asked 100 times a second
+        )
+        self._due_known = False
+        self._turn = ""
         self._typed = 0
         self._world: list[Effect] = []
         self._server: list[ClientEvent] = []
@@ -91,6 +74,11 @@ class Session:
         return out
 
     @property
+    def stage(self) -> Stage:
+        """Where the conversation stands with its server."""
+        return self._opening.stage
+
+    @property
     def quiet(self) -> bool:
         """Ready, nobody speaks, no reply is owed, all that came was heard."""
         return self.stage is Stage.READY and self.floor is Floor.QUIET
@@ -102,8 +90,12 @@ class Session:
         self._now = now
         if self.stage is Stage.OVER:
             return
+        due = self.next_deadline()
         self._transcript.tick(now)
-        if self._responses.tick(now):
+        gave_up = self._responses.tick(now)
+        if due is None or now < due:
+            return
+        if gave_up:
             self._warn("no_response", "The server did not answer a request for a reply, twice; please say it again.")
         self._check_deadlines()
         self._after()
@@ -112,11 +104,16 @@ class Session:
         """When `tick` has something to do; None when only an input can change anything."""
         if self.stage is Stage.OVER:
             return None
+        if not self._due_known:
+            self._due, self._due_known = self._earliest(), True
+        return self._due
+
+    def _earliest(self) -> float | None:
         waits = [
-            self._stage_deadline,
+            self._opening.deadline,
             self._reply_deadline if self._owed else None,
             self._end_at,
-            self._farewell_by,
+            self._farewell.deadline if self.floor is Floor.QUIET else None,
             self._responses.next_deadline(),
             self._transcript.next_deadline(),
         ]
@@ -124,18 +121,14 @@ class Session:
 
     def _check_deadlines(self) -> None:
         now = self._now
-        if self._stage_deadline is not None and now >= self._stage_deadline:
-            word = "session.created" if self.stage is Stage.CONNECTING else "session.updated"
-            self._fail(
-                "no_answer", f"The server is connected but never said {word}; is the address a Realtime API?", "lost"
-            )
+        silence = self._opening.overdue(now)
+        if silence:
+            self._fail("no_answer", silence, "lost")
         elif self._end_at is not None and now >= self._end_at:
             self._finish("max_minutes")
-        elif self._leaving and self._farewell_by is not None and now >= self._farewell_by:
-            self._finish(self._leaving)
         elif self._owed and self._reply_deadline is not None and now >= self._reply_deadline:
-            if self._leaving:
-                self._finish(self._leaving)
+            if self._farewell.reason:
+                self._finish(self._farewell.reason)
             else:
                 wait_s = self.settings.timeouts.reply_s
                 self._fail("no_reply", f"No reply came within {wait_s:g} s; try again, or another model.", "no_reply")
@@ -143,8 +136,8 @@ class Session:
     @property
     def _owed(self) -> bool:
         """A reply is due from the server, and nothing of it is left to be heard meanwhile."""
-        waiting = self.floor in {Floor.THINKING, Floor.SPEAKING} and self._responses.busy
-        return waiting and not self._playback.sounding and not self._calls.running
+        waiting = self.floor in {Floor.THINKING, Floor.SPEAKING} and (self._responses.busy or self._calls.open)
+        return waiting and not self._speech.sounding and not self._calls.running
 
     # ---- the person
 
@@ -156,12 +149,12 @@ class Session:
     @property
     def _deaf(self) -> bool:
         """The farewell is heard to its end: after goodbye only a turn that had already begun is listened to."""
-        return self._leaving is not None and self.floor is not Floor.LISTENING
+        return self._farewell.reason is not None and self.floor is not Floor.LISTENING
 
     def type(self, text: str) -> None:
         """A typed turn. It interrupts a reply as speech does, but here the server must be told to stop."""
         text = text.strip()
-        if self.stage is not Stage.READY or self._leaving or not text:
+        if self.stage is not Stage.READY or self._farewell.reason or not text:
             return
         self._interrupt(cancel=True)
         self._typed += 1
@@ -180,79 +173,48 @@ class Session:
     def leave_when_quiet(self, reason: Reason) -> None:
         """End the talk once the last word was heard and is on the screen; nothing more is listened to."""
         if self.stage is not Stage.OVER:
-            self._leaving = self._leaving or reason
+            self._farewell.decide(reason)
             self._after()
 
     # ---- the speaker
 
     def heard(self, item_id: str, ms: int) -> None:
         """The speaker reports: `ms` of this item have left it."""
-        reply = self._playback.heard(item_id, ms)
-        if reply is not None and not reply.judged:
-            self._progress(reply)
+        if self._speech.heard(item_id, ms):
             self._owed_since_now()
         self._after()
 
     def hushed(self, item_id: str | None, ms: int) -> None:
         """The speaker is silent after a Hush; `item_id` was playing and `ms` of it were heard in the end."""
-        self._settle_cut(item_id, ms)
-        self._after()
-
-    def _settle_cut(self, item_id: str | None, ms: int) -> None:
-        judged = self._playback.settle(item_id, ms, self._responses.active)
-        playing = next((r for r, v in judged if v is not Verdict.HEARD and r.received_bytes), None)
-        if playing is not None:
-            self._show(told.Interrupted(playing.item_id, playing.heard_ms))
-        for reply, verdict in judged:
-            self._carry_out(reply, verdict)
-
-    def _carry_out(self, reply: Reply, verdict: Verdict) -> None:
-        if verdict is Verdict.TRUNCATE:
-            self._server.append(client.TruncateItem(reply.item_id, reply.heard_ms))
-            self._show(told.Truncated(reply.item_id, reply.heard_ms))
-        elif verdict is Verdict.DELETE:
-            self._server.append(client.DeleteItem(reply.item_id))
-            self._show(told.Deleted(reply.item_id))
-        self._progress(reply)
-        self._transcript.place(reply.item_id, Who.ASSISTANT)
-        self._transcript.close(reply.item_id, interrupted=verdict is not Verdict.HEARD)
+        if self.stage is not Stage.OVER:
+            self._speech.settle(item_id, ms)
+            self._owed_since_now()
+            self._after()
 
     # ---- functions
 
     def answered(self, call_id: str, output: str, error: str | None = None) -> None:
         """A function has answered; `error` says why it failed. An answer nobody waits for is dropped."""
-        call = self._calls.answered(call_id)
-        if call is None or self.stage is Stage.OVER:
-            return
-        self._answer(call, output, error)
-        self._after()
-
-    def _answer(self, call: Asked, output: str, error: str | None) -> None:
-        item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
-        self._server.append(client.CreateItem(item))
-        arguments = call.text if call.arguments is None else call.arguments
-        self._show(told.Called(call.name, arguments, output, error))
+        if self.stage is not Stage.OVER and self._calls.answered(call_id, output, error):
+            self._owed_since_now()
+            self._after()
 
     def _call(self, response_id: str, item: Mapping[str, Any]) -> None:
-        call = self._calls.asked(response_id, item)
-        if call is None:
+        name = self._calls.receive(response_id, item)
+        if name is None:
             return
-        if call.name == FINISH_TOOL:
-            self._leaving = "goodbye"
-            self._calls.answered(call.call_id)
-            self._answer(call, '{"ok":true}', None)
-        elif call.arguments is None:
-            self._calls.answered(call.call_id)
-            problem = "the arguments are not a JSON object"
-            self._answer(call, json.dumps({"error": problem}), problem)
-        else:
-            self._world.append(Call(call.call_id, call.name, call.arguments))
+        if self._responses.is_done(response_id):
+            self._calls.response_done(response_id)
+        if name == FINISH_TOOL:
+            self._farewell.decide("goodbye")
+        self._move(Signal.ASKED)
 
     # ---- the wire
 
     def opened(self) -> None:
         """The connection stands; the server has the word."""
-        self._stage_deadline = self._now + self.settings.timeouts.created_s
+        self._opening.opened(self._now)
+        self._due_known = False
 
     def gone(self, code: str, message: str, reason: Reason, raw: Mapping[str, Any] | None = None) -> None:
         """The connection ended, or never came to be, and we did not end it."""
@@ -283,7 +245,7 @@ class Session:
             ):
                 self._receive_person(event)
             case server.ItemAdded() | server.ItemCreated() | server.ItemDone():
-                self._receive_item(event.item, event.previous_item_id)
+                self._receive_item(event)
             case server.ResponseCreated() | server.ResponseDone():
                 self._receive_response(event)
             case (
@@ -295,7 +257,7 @@ class Session:
                 | server.TextDelta()
                 | server.TextDone()
             ):
-                self._receive_reply(event)
+                self._receive_speech(event)
             case server.ServerError():
                 self._receive_error(event)
             case (
@@ -322,20 +284,14 @@ class Session:
 
     def _receive_session(self, event: server.SessionCreated | server.SessionUpdated) -> None:
         if isinstance(event, server.SessionCreated):
-            if self.stage is Stage.CONNECTING:
-                self.stage = Stage.CONFIGURING
-                self._configure()
-        elif self.stage is Stage.CONFIGURING:
-            self.stage = Stage.READY
-            self._stage_deadline = None
+            offer = self._opening.created(event.session, self._now)
+            self._server += [offer] if offer else []
+            return
+        ready = self._opening.updated(event.session)
+        if ready:
+            self._show(ready)
             if self.settings.max_s is not None:
                 self._end_at = self._now + self.settings.max_s
-            model = str(event.session.get("model") or self.settings.model)
-            self._show(told.Ready(self.settings.server, model, str(event.session.get("id") or "")))
-
-    def _configure(self) -> None:
-        self._stage_deadline = self._now + self.settings.timeouts.updated_s
-        self._server.append(client.UpdateSession(self._wanted, event_id=_SETTINGS_EVENT))
 
     def _receive_person(
         self,
@@ -353,42 +309,38 @@ class Session:
                 self._show(told.SpeechBegan(event.item_id, event.audio_start_ms))
             case server.SpeechStopped():
                 self._show(told.SpeechEnded(event.item_id, event.audio_end_ms))
-                self._turn_ended()
+                self._turn_ended(event.item_id)
             case server.AudioCommitted():
                 self._transcript.person_spoke(event.item_id, event.previous_item_id)
-                self._turn_ended()
+                self._turn_ended(event.item_id)
             case server.TranscriptionCompleted():
                 self._transcript.person_said(event.item_id, event.transcript.strip())
             case server.TranscriptionFailed():
                 self._transcript.person_said(event.item_id, "")
                 self._transcription_failed(event.error)
 
-    def _turn_ended(self) -> None:
-        """The person has spoken; the server will answer by itself."""
+    def _turn_ended(self, item_id: str) -> None:
+        """The person has spoken; the server will answer by itself, once for each turn."""
+        if item_id == self._turn:
+            return
+        self._turn = item_id
         self._responses.expect()
         self._move(Signal.SPEECH_STOPPED)
         self._move(Signal.ASKED)
         self._owed_since_now()
 
     def _transcription_failed(self, error: Mapping[str, Any]) -> None:
-        if self._transcription_warned:
+        failure = self._scribe.failed(error)
+        if failure is None:
             return
-        self._transcription_warned = True
-        reason = str(error.get("message") or "no reason given")
-        model = self.settings.transcription_model
-        if not self.settings.transcription_tentative:
-            self._warn("transcription_failed", f"Your words could not be written down by {model!r}: {reason}")
-            return
-        self._transcript.stop_waiting()
-        off = {"type": "realtime", "audio": {"input": {"transcription": None}}}
-        self._server.append(client.UpdateSession(off))
-        self._warn(
-            "transcription_off",
-            f"{model!r} cannot write down your words here, so they are not shown; name a transcription deployment in "
-            "AZURE_OPENAI_TRANSCRIPTION_DEPLOYMENT or with --transcription-model.",
-        )
+        warning, off = failure
+        if off is not None:
+            self._transcript.stop_waiting()
+            self._server.append(off)
+        self._show(warning)
 
-    def _receive_item(self, item: Mapping[str, Any], previous_id: str | None) -> None:
+    def _receive_item(self, event: server.ItemAdded | server.ItemCreated | server.ItemDone) -> None:
+        item, previous_id = event.item, event.previous_item_id
         item_id = item.get("id")
         if not isinstance(item_id, str):
             return
@@ -396,111 +348,46 @@ class Session:
             self._transcript.place(item_id, Who.PLACE, previous_id)
         elif item.get("role") == "assistant":
             self._transcript.place(item_id, Who.ASSISTANT, previous_id)
+            if isinstance(event, server.ItemDone) and not self._speech.knows(item_id):
+                self._transcript.close(item_id, interrupted=False)  # no response says it: nothing more will come
+        elif text := _typed_text(item):
+            self._transcript.person_said(item_id, text, previous_id)
         else:
             self._transcript.person_spoke(item_id, previous_id)
-            self._typed_elsewhere(item_id, item)
-
-    def _typed_elsewhere(self, item_id: str, item: Mapping[str, Any]) -> None:
-        """An item of the person that is text has its words with it."""
-        parts = [part for part in item.get("content") or () if isinstance(part, Mapping)]
-        text = " ".join(str(part.get("text") or "") for part in parts if part.get("type") == "input_text")
-        if text:
-            self._transcript.person_said(item_id, text)
 
     # ---- replies
 
     def _receive_response(self, event: server.ResponseCreated | server.ResponseDone) -> None:
         response = event.response
-        response_id = str(response.get("id") or "")
+        response_id, metadata = str(response.get("id") or ""), mapping(response.get("metadata"))
         if isinstance(event, server.ResponseCreated):
-            metadata = response.get("metadata")
-            wanted = self._responses.created(
-                response_id, metadata if isinstance(metadata, Mapping) else None, metadata_told="metadata" in response
-            )
-            if not wanted:
-                self._playback.cut([response_id])
+            if not self._responses.created(response_id, metadata):
+                self._speech.silence(response_id)
             self._move(Signal.ASKED)
             self._owed_since_now()
+            return
+        if not self._responses.done(response_id, metadata):
             return
         usage = response.get("usage")
         if isinstance(usage, Mapping):
             self._show(told.Used(response_id, usage))
-        if not self._responses.done(response_id):
-            return
         self._calls.response_done(response_id)
-        for reply in self._playback.of(response_id):
-            self._complete(reply)
+        self._speech.response_done(response_id)
         self._receive_outcome(response)
 
     def _receive_outcome(self, response: Mapping[str, Any]) -> None:
-        details = _mapping(response.get("status_details"))
-        if response.get("status") == "failed":
-            error = server.ServerError(_mapping(details.get("error")))
-            if weigh(error) is Weight.FATAL:
-                self._fail(error.code, error.message, "refused", dict(details))
-            else:
-                self._show(told.Errored(error.code or "response_failed", error.message, fatal=False, raw=dict(details)))
-        elif response.get("status") == "incomplete":
-            why = details.get("reason") or "the server did not say why"
-            self._warn("incomplete", f"The reply ends before its end: {why}.")
+        found = outcome(response)
+        if isinstance(found, told.Errored) and found.fatal:
+            self._fail(found.code, found.message, "refused", found.raw)
+        elif found is not None:
+            self._show(found)
 
-    def _receive_reply(
-        self,
-        event: server.OutputItemAdded
-        | server.OutputItemDone
-        | server.AudioDelta
-        | server.TranscriptDelta
-        | server.TranscriptDone
-        | server.TextDelta
-        | server.TextDone,
-    ) -> None:
+    def _receive_speech(self, event: SpeechEvent) -> None:
         self._owed_since_now()
-        late = self._playback.is_cut(event.response_id)
-        match event:
-            case server.OutputItemAdded():
-                self._begin(event, late=late)
-            case server.OutputItemDone():
-                self._call(event.response_id, event.item)
-                self._item_done(event.response_id, event.item)
-            case server.AudioDelta():
-                if self._playback.receive(event.item_id, event.response_id, len(event.audio)):
-                    self._world.append(Play(event.item_id, event.audio))
-                    self._move(Signal.SOUND)
-                    self._progress(self._playback.begin(event.item_id, event.response_id))
-            case server.TranscriptDelta() | server.TranscriptDone() if late:
-                pass  # words of a reply that was cut and can no longer be heard
-            case server.TranscriptDelta():
-                received_ms = self._playback.begin(event.item_id, event.response_id).received_ms
-                self._transcript.words(event.item_id, event.delta, received_ms, spoken=True)
-            case server.TranscriptDone():
-                self._transcript.all_words(event.item_id, event.transcript, spoken=True)
-            case server.TextDelta():
-                self._transcript.words(event.item_id, event.delta, 0, spoken=False)
-            case server.TextDone():
-                self._transcript.all_words(event.item_id, event.text, spoken=False)
-
-    def _begin(self, event: server.OutputItemAdded, *, late: bool) -> None:
-        item_id = event.item.get("id")
-        if event.item.get("type") != "message" or not isinstance(item_id, str):
-            return
-        if not late:
-            self._playback.begin(item_id, event.response_id)
-        elif item_id not in self._playback.replies:
-            self._carry_out(self._playback.reject(item_id, event.response_id), Verdict.DELETE)
-
-    def _item_done(self, response_id: str, item: Mapping[str, Any]) -> None:
-        item_id = item.get("id")
-        if item.get("type") == "message" and isinstance(item_id, str):
-            self._complete(self._playback.begin(item_id, response_id))
-
-    def _complete(self, reply: Reply) -> None:
-        """No more of it will come."""
-        reply.complete = True
-        self._progress(reply)
-
-    def _progress(self, reply: Reply) -> None:
-        if reply.received_bytes:
-            self._transcript.progress(reply.item_id, reply.heard_ms, reply.received_ms, complete=reply.complete)
+        if isinstance(event, server.OutputItemDone):
+            self._call(event.response_id, event.item)
+        if self._speech.receive(event):
+            self._move(Signal.SOUND)
 
     # ---- errors
 
@@ -508,40 +395,45 @@ class Session:
         weight = weigh(error)
         if weight is Weight.FATAL:
             self._fail(error.code, error.message, "refused", error.error)
-        elif self.stage is Stage.CONFIGURING and error.caused_by in {None, _SETTINGS_EVENT}:
+        elif self._opening.concerns(error):
             self._settings_refused(error)
-        elif not self._responses.refused(error):
-            expected = weight is Weight.EXPECTED
+        else:
+            expected = self._responses.refused(error) or weight is Weight.EXPECTED
             self._show(told.Errored(error.code, error.message, fatal=False, raw=error.error, expected=expected))
 
     def _settings_refused(self, error: server.ServerError) -> None:
-        param = str(error.error.get("param") or "")
-        spared = without(self._wanted, param)
-        if spared is None:
-            hint = _DIALECT_HINTS.get((error.code, param), "")
-            self._fail(error.code, f"The server refused our settings: {error.message}{hint}", "settings", error.error)
+        answer = self._opening.refused(error, self._now)
+        if answer is None:
+            self._fail(error.code, self._opening.complaint(error), "settings", error.error)
             return
-        self._wanted, path = spared
-        if path == "audio.input.transcription":
+        warning, offer = answer
+        if not self._opening.writes_down:
             self._transcript.stop_waiting()
-        self._warn("setting_refused", f"The server does not take {path} and goes on without it: {error.message}")
-        self._configure()
+        self._show(warning)
+        self._server.append(offer)
 
     # ---- small verbs
 
     def _interrupt(self, *, cancel: bool) -> None:
         """Stop what is being said. The device answers with what was finally heard (`hushed`), then the server is told."""
-        hushing = self._playback.hushing
-        must_hush = self._playback.cut(self._responses.active)
+        hushing = self._speech.hushing
+        must_hush = self._speech.cut(self._responses.active)
         if cancel:
             self._responses.cancel()
         else:
             self._responses.speech_started()
+        self._farewell.overtaken()
         self._server += self._responses.to_server()
         if must_hush:
             self._world.append(Hush())
         elif not hushing:
-            self._settle_cut(None, 0)
+            self._speech.settle(None, 0)
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        for part in (self._speech, self._calls):
+            self._world += part.to_world()
+            self._server += part.to_server()
 
     def _ask(self, options: Mapping[str, Any]) -> None:
         self._responses.want(options)
@@ -557,38 +449,33 @@ class Session:
 
     def _after(self) -> None:
         """What follows from whatever happened: replies heard to their end, calls answered, the floor free, the end."""
+        self._due_known = False
         if self.stage is Stage.OVER:
             return
-        for reply in self._playback.newly_drained():
-            self._transcript.close(reply.item_id, interrupted=False)
+        self._pass_on()
+        self._speech.close_drained()
         self._follow_calls()
         self._server += self._responses.to_server()
         self._show(*self._transcript.to_show())
-        if not (self._responses.busy or self._calls.running or self._playback.sounding):
+        if not (self._responses.busy or self._calls.open or self._speech.sounding):
             self._move(Signal.SETTLED)
-        if self._leaving and self.floor is Floor.QUIET:
-            self._part(self._leaving)
+        reason = self._farewell.reason
+        if (
+            reason
+            and self.floor is Floor.QUIET
+            and self._farewell.may_end(self._now, words_owed=self._transcript.waiting)
+        ):
+            self._finish(reason)
 
     def _follow_calls(self) -> None:
         """One response after all outputs; none where the server answers a new turn, or where goodbye was said already."""
         due = self._calls.take_due()
         if not due or self.floor is Floor.LISTENING:
             return
-        if not self._leaving:
+        if not self._farewell.reason:
             self._ask({})
-            return
-        said = any(
-            reply.received_bytes and not reply.cut for batch in due for reply in self._playback.of(batch.response_id)
-        )
-        if not (said and all(name == FINISH_TOOL for batch in due for name in batch.names)):
+        elif self._farewell.owed(due, said=self._speech.said(batch.response_id for batch in due)):
             self._ask({"tool_choice": "none"})
-
-    def _part(self, reason: Reason) -> None:
-        """The last word was heard. The person's own last words may still be on their way to the screen."""
-        if not self._transcript.waiting:
-            self._finish(reason)
-        elif self._farewell_by is None:
-            self._farewell_by = self._now + self.settings.timeouts.farewell_s
 
     def _show(self, *lines: Happening) -> None:
         self._world += [Show(line) for line in lines]
@@ -601,13 +488,16 @@ class Session:
         self._finish(reason)
 
     def _finish(self, reason: Reason) -> None:
-        if self._playback.sounding:
+        if self._speech.sounding:
             self._world.append(Hush())
         self._transcript.flush()
         self._show(*self._transcript.to_show())
-        self.stage = Stage.OVER
+        self._opening.stage = Stage.OVER
         self._world.append(Finish(reason))
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _typed_text(item: Mapping[str, Any]) -> str:
+    """An item of the person that is text has its words with it."""
+    content = item.get("content")
+    parts = [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
+    return " ".join(str(part.get("text") or "") for part in parts if part.get("type") == "input_text")

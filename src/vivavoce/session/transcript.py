@@ -49,12 +49,8 @@ class Entry:
     shown: int = 0
     wanted_by: float | None = None
 
-    def heard_text(self) -> str:
-        """The words that were heard, whole words only."""
-        return self.text[: self.heard_chars()]
-
     def heard_chars(self) -> int:
-        """How many characters of `text` were heard.
+        """How many characters of `text` were heard, whole words only.
 
         Two estimates, and the lesser counts: words are never heard before the sound that had come when they did, and,
         once all is there, sound and words are taken to run evenly.
@@ -129,7 +125,7 @@ class Transcript:
     def place(self, item_id: str, who: Who, previous_id: str | None = None) -> Entry | None:
         """The entry of this item, new or known, behind `previous_id` where that is known, else at the end.
 
-        None when the item has been shown already.
+        None when the item has been shown already, or is somebody else's.
         """
         if item_id in self._gone:
             return None
@@ -137,12 +133,13 @@ class Transcript:
         if entry is None:
             entry = self._entries[item_id] = Entry(item_id, who, settled=who is Who.PLACE)
             self._order.insert(self._place_behind(previous_id), item_id)
-        return entry
+        return entry if entry.who is who else None
 
     def _place_behind(self, previous_id: str | None) -> int:
         if previous_id in self._order:
             return self._order.index(previous_id) + 1
-        return 0 if previous_id in self._gone else len(self._order)
+        shown = previous_id in self._gone or previous_id in self._entries
+        return 0 if shown else len(self._order)
 
     def person_spoke(self, item_id: str, previous_id: str | None) -> None:
         """A turn was committed; its words will follow, if anybody writes them down."""
@@ -150,9 +147,9 @@ class Transcript:
         if entry is not None and entry.wanted_by is None:
             entry.wanted_by = self._now + self._wait_s
 
-    def person_said(self, item_id: str, text: str) -> None:
+    def person_said(self, item_id: str, text: str, previous_id: str | None = None) -> None:
         """The words of the person; empty when they were not understood. Too late for their place is better than lost."""
-        entry = self.place(item_id, Who.PERSON)
+        entry = self.place(item_id, Who.PERSON, previous_id)
         if entry is None or entry.settled:
             return
         entry.text, entry.settled = text, True
@@ -230,10 +227,11 @@ class Transcript:
             if upto > entry.shown:
                 self._out.append(AssistantDelta(entry.item_id, entry.text[entry.shown : upto]))
                 entry.shown = upto
-            if entry.settled and entry.text:
+            if entry.settled and (entry.text or entry.spoken):
                 self._out.append(_said(entry))
         return entry.settled
 
 
 def _said(entry: Entry) -> AssistantSaid:
-    return AssistantSaid(entry.item_id, entry.text, entry.heard_text(), entry.heard_ms, entry.interrupted)
+    heard_text = entry.text[: entry.shown]  # an estimate that has been shown is not taken back
+    return AssistantSaid(entry.item_id, entry.text, heard_text, entry.heard_ms, entry.interrupted)

@@ -129,19 +129,23 @@ def _nested_response(flat: Fields) -> dict[str, Any]:
 
 
 def _nested(flat: Fields) -> dict[str, Any]:
-    given = flat.get("audio")
-    audio: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {}
+    audio = _object(flat.get("audio"))
     told: dict[str, Any] = {}
     for key, value in flat.items():
         if key in _INPUT:
-            audio["input"] = {**audio.get("input", {}), _INPUT[key]: _nested_value(key, value)}
+            audio["input"] = {**_object(audio.get("input")), _INPUT[key]: _nested_value(key, value)}
         elif key in _OUTPUT:
-            audio["output"] = {**audio.get("output", {}), _OUTPUT[key]: _nested_value(key, value)}
+            audio["output"] = {**_object(audio.get("output")), _OUTPUT[key]: _nested_value(key, value)}
         elif key == "modalities":
-            told["output_modalities"] = ["audio"] if "audio" in (value or ()) else ["text"]
+            told["output_modalities"] = ["text"] if value == ["text"] else ["audio"]
         elif key != "audio":
             told[_TOP.get(key, key)] = value
     return {**told, "audio": audio} if audio else told
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """A JSON object; an empty one for anything else."""
+    return dict(value) if isinstance(value, Mapping) else {}
 
 
 def _nested_value(name: str, value: Any) -> Any:

@@ -42,7 +42,13 @@ class Hub:
         url = f"{self.endpoint}/{model.source}/resolve/{model.revision}/{file.name}"
         try:
             self._stream(url, file, part, gauge)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol, httpx.InvalidURL) as fault:
+        except (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.ProxyError,
+            httpx.UnsupportedProtocol,
+            httpx.InvalidURL,
+        ) as fault:
             self._out_of_reach = f"{self.endpoint} cannot be reached ({type(fault).__name__})"
             raise NotThere(self._out_of_reach) from fault
         except httpx.HTTPError as fault:

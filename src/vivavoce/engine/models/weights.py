@@ -154,7 +154,7 @@ def names(models: Sequence[Model]) -> str:
 
 
 def _misfit(part: Path, file: ModelFile) -> str:
-    """"" when `part` is the official file, else what is wrong with it; a wrong one is thrown away."""
+    """ "" when `part` is the official file, else what is wrong with it; a wrong one is thrown away."""
     if not part.exists():
         return "nothing came"
     size = part.stat().st_size

@@ -1,0 +1,263 @@
+"""The join: one session, a wire, ears, a mouth and a screen made of lists."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from vivavoce.devices.memory import MemoryMicrophone, MemorySpeaker
+from vivavoce.errors import KeyRefused, NoDevice, ProtocolError, ServerGone, VivaError
+from vivavoce.events.client import AppendAudio, ClientEvent, CreateItem, CreateResponse, TruncateItem, UpdateSession
+from vivavoce.events.server import (
+    AudioDelta,
+    OutputItemAdded,
+    OutputItemDone,
+    ResponseCreated,
+    ResponseDone,
+    ServerEvent,
+    SessionCreated,
+    SessionUpdated,
+    SpeechStarted,
+    TranscriptDelta,
+)
+from vivavoce.live import Outcome, Parts, Talk, run
+from vivavoce.pcm import silence
+from vivavoce.ports import Trouble
+from vivavoce.session.happenings import Ended, Errored, Happening, Interrupted, Truncated, Warned
+from vivavoce.session.session import Session
+from vivavoce.session.settings import FINISH_TOOL, Settings, Timeouts
+
+OPENING: tuple[ServerEvent, ...] = (SessionCreated({"id": "s"}), SessionUpdated({"id": "s", "model": "m"}))
+REPLY: tuple[ServerEvent, ...] = (
+    ResponseCreated({"id": "r", "metadata": None}),
+    OutputItemAdded("r", {"id": "a", "type": "message", "role": "assistant"}),
+    TranscriptDelta("a", "Hello there.", "r"),
+    AudioDelta("a", bytes(range(1, 241)) * 200, "r"),
+    OutputItemDone("r", {"id": "a", "type": "message", "role": "assistant", "status": "completed"}),
+    ResponseDone({"id": "r", "status": "completed", "output": []}),
+)
+
+
+class ListWire:
+    """A server that is a list of words; a callable in it decides, from what it was told, when to go on."""
+
+    def __init__(self, *script: ServerEvent | VivaError | Callable[[list[ClientEvent]], bool]) -> None:
+        self.script = list(script)
+        self.told: list[ClientEvent] = []
+        self.closed = 0
+        self.troubles: list[Trouble] = []
+        self.on_open: VivaError | None = None
+
+    async def open(self) -> None:
+        if self.on_open:
+            raise self.on_open
+
+    def send(self, event: ClientEvent) -> None:
+        self.told.append(event)
+
+    async def receive(self) -> ServerEvent:
+        while True:
+            await asyncio.sleep(0.001)
+            if not self.script:
+                continue
+            step = self.script[0]
+            if callable(step):
+                if step(self.told):
+                    self.script.pop(0)
+                continue
+            self.script.pop(0)
+            if isinstance(step, VivaError):
+                raise step
+            return step
+
+    def warnings(self) -> list[Trouble]:
+        found, self.troubles = self.troubles, []
+        return found
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class ListScreen:
+    """Remembers what it is shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[Happening] = []
+        self.clocks: list[tuple[float, int | None]] = []
+
+    def show(self, happening: Happening, t: float, out_ms: int | None) -> None:
+        self.shown.append(happening)
+        self.clocks.append((t, out_ms))
+
+    def of(self, kind: type[Happening]) -> list[Any]:
+        return [line for line in self.shown if isinstance(line, kind)]
+
+
+def told(kind: type[ClientEvent], count: int = 1) -> Callable[[list[ClientEvent]], bool]:
+    return lambda words: sum(isinstance(word, kind) for word in words) >= count
+
+
+FINISH: tuple[ServerEvent | Callable[[list[ClientEvent]], bool], ...] = (
+    ResponseCreated({"id": "f", "metadata": None}),
+    OutputItemDone("f", {"id": "c", "type": "function_call", "call_id": "c", "name": FINISH_TOOL, "arguments": ""}),
+    ResponseDone({"id": "f", "status": "completed", "output": []}),
+    told(CreateResponse),
+    ResponseCreated({"id": "farewell"}),
+    ResponseDone({"id": "farewell", "status": "completed", "output": []}),
+)
+
+
+def hold(
+    wire: ListWire,
+    *,
+    settings: Settings | None = None,
+    microphone: MemoryMicrophone | None = None,
+    speaker_ms: int = 50,
+    **more: Any,
+) -> tuple[Outcome, ListScreen]:
+    """One talk; the speaker plays `speaker_ms` every millisecond."""
+
+    async def talk() -> tuple[Outcome, ListScreen]:
+        screen, speaker = ListScreen(), MemorySpeaker()
+
+        async def play() -> None:
+            while True:
+                await asyncio.sleep(0.001)
+                speaker.advance(speaker_ms)
+
+        playing = asyncio.create_task(play())
+        parts = Parts(
+            Session(settings or Settings()), wire, microphone or MemoryMicrophone(ends=False), speaker, screen, **more
+        )
+        try:
+            return await asyncio.wait_for(run(parts), 20), screen
+        finally:
+            playing.cancel()
+
+    return asyncio.run(talk())
+
+
+def test_nothing_of_the_microphone_is_sent_before_the_settings_are_taken() -> None:
+    wire = ListWire(SessionCreated({"id": "s"}), told(UpdateSession), OPENING[1], told(AppendAudio), *FINISH)
+    outcome, _ = hold(wire, microphone=MemoryMicrophone([silence(20)], ends=False))
+    assert outcome.reason == "goodbye"
+    assert isinstance(wire.told[0], UpdateSession)
+    assert wire.told[1] == AppendAudio(silence(20))
+
+
+def test_the_talk_ends_when_the_last_word_was_heard_and_closes_everything() -> None:
+    wire = ListWire(*OPENING, *REPLY, *FINISH)
+    outcome, screen = hold(wire)
+    assert outcome == Outcome("goodbye")
+    assert screen.shown[-1] == Ended("goodbye")
+    assert wire.closed == 1
+
+
+def test_an_interruption_is_told_after_the_speaker_has_answered() -> None:
+    wire = ListWire(
+        *OPENING, *REPLY, lambda _: True, SpeechStarted("u", 10), told(TruncateItem), ServerGone("bye", code=1000)
+    )
+    _, screen = hold(wire, speaker_ms=1)
+    (cut,) = screen.of(Truncated)
+    (interrupted,) = screen.of(Interrupted)
+    assert [word for word in wire.told if isinstance(word, TruncateItem)] == [TruncateItem("a", cut.audio_end_ms)]
+    assert interrupted.heard_ms == cut.audio_end_ms
+    assert 0 < cut.audio_end_ms < 1000
+
+
+def test_a_word_that_cannot_be_understood_is_shown_and_the_talk_goes_on() -> None:
+    wire = ListWire(*OPENING, ProtocolError("'delta' is missing"), *FINISH)
+    outcome, screen = hold(wire)
+    assert outcome.reason == "goodbye"
+    assert [(e.message, e.fatal) for e in screen.of(Errored)] == [("'delta' is missing", False)]
+
+
+def test_a_lost_connection_is_the_end_and_is_told_before_it() -> None:
+    outcome, screen = hold(ListWire(*OPENING, ServerGone("The server left (1011).", code=1011)))
+    assert outcome.reason == "lost"
+    assert isinstance(outcome.error, ServerGone)
+    assert [(e.code, e.message, e.fatal) for e in screen.of(Errored)] == [
+        ("connection_lost", "The server left (1011).", True)
+    ]
+    assert screen.shown[-1] == Ended("lost")
+
+
+def test_a_refused_handshake_is_told_before_the_end() -> None:
+    wire = ListWire()
+    wire.on_open = KeyRefused("The key is not accepted.")
+    outcome, screen = hold(wire)
+    assert outcome.reason == "refused"
+    assert screen.shown == [Errored("refused", "The key is not accepted.", fatal=True), Ended("refused")]
+    assert screen.clocks[0][1] is None
+
+
+def test_a_bug_ends_in_one_sentence_and_closed_devices() -> None:
+    class Broken(MemoryMicrophone):
+        async def read(self) -> bytes | None:
+            raise KeyError("oops")
+
+    wire = ListWire(*OPENING)
+    outcome, screen = hold(wire, microphone=Broken())
+    assert outcome.reason == "error"
+    assert screen.of(Errored)[0].message == "Internal error, please report it: KeyError: 'oops'"
+    assert isinstance(outcome.error and outcome.error.__cause__, KeyError)
+    assert wire.closed == 1
+
+
+def test_a_device_that_goes_away_ends_the_talk_with_its_sentence() -> None:
+    class Unplugged(MemoryMicrophone):
+        async def read(self) -> bytes | None:
+            raise NoDevice("The microphone went away.")
+
+    outcome, screen = hold(ListWire(*OPENING), microphone=Unplugged())
+    assert outcome.reason == "no_device"
+    assert screen.of(Errored)[0].code == "no_device"
+
+
+def test_troubles_of_the_parts_become_warnings() -> None:
+    wire = ListWire(*OPENING, *FINISH)
+    wire.troubles = [Trouble("sound_dropped", "40 ms were dropped.")]
+    _, screen = hold(wire)
+    assert Warned("sound_dropped", "40 ms were dropped.") in screen.shown
+
+
+def test_a_call_without_functions_is_answered_with_an_error() -> None:
+    item = {"id": "c", "type": "function_call", "call_id": "c1", "name": "open", "arguments": "{}"}
+    call = (ResponseCreated({"id": "q"}), OutputItemDone("q", item), ResponseDone({"id": "q", "status": "completed"}))
+    wire = ListWire(*OPENING, *call, told(CreateItem), *FINISH)
+    hold(wire)
+    (answer, *_) = [word for word in wire.told if isinstance(word, CreateItem)]
+    assert answer.item["output"] == '{"error": "there is no function open"}'
+
+
+def test_typed_lines_are_turns() -> None:
+    async def lines() -> AsyncIterator[str]:
+        yield "two by two"
+
+    wire = ListWire(*OPENING, told(CreateItem), *FINISH)
+    hold(wire, typed=lines())
+    (item, *_) = [word for word in wire.told if isinstance(word, CreateItem)]
+    assert item.item["content"] == [{"type": "input_text", "text": "two by two"}]
+
+
+def test_a_server_that_says_nothing_is_given_up_at_the_deadline() -> None:
+    outcome, screen = hold(ListWire(), settings=Settings(timeouts=Timeouts(created_s=0.05)))
+    assert outcome.reason == "lost"
+    assert "session.created" in screen.of(Errored)[0].message
+
+
+def test_cancelling_a_talk_closes_its_parts() -> None:
+    async def cancelled() -> ListWire:
+        wire = ListWire(*OPENING)
+        parts = Parts(Session(Settings()), wire, MemoryMicrophone(ends=False), MemorySpeaker(), ListScreen())
+        talk = asyncio.create_task(Talk(parts, 0.0).run())
+        await asyncio.sleep(0.05)
+        talk.cancel()
+        try:
+            await talk
+        except asyncio.CancelledError:
+            return wire
+        raise AssertionError("a cancelled talk must not return")
+
+    assert asyncio.run(cancelled()).closed == 1
