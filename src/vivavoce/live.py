@@ -140,7 +140,10 @@ class Talk:
 
     async def _converse(self) -> None:
         wire = self._parts.wire
-        await wire.open()
+        try:
+            await wire.open()
+        finally:
+            self._pass_on(wire.warnings())
         self._input(self._session.opened)
         while True:
             try:
