@@ -1,11 +1,21 @@
-# ruff: noqa: INP001  a folder of checks for mypy, not a package
 """Each leaf is assigned to its port: mypy is the test."""
 
 from vivavoce.devices.memory import MemoryMicrophone, MemorySpeaker
 from vivavoce.devices.queued import QueuedMicrophone
 from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 from vivavoce.devices.wav import FileMicrophone, WavSpeaker
-from vivavoce.ports import Microphone, Speaker
+from vivavoce.live import Functions, Performer
+from vivavoce.ports import Microphone, Screen, Speaker, Wire
+from vivavoce.script import Script
+from vivavoce.terminal.json_lines import JsonLines
+from vivavoce.terminal.plain import PlainLines
+from vivavoce.tools import Toolbox
+from vivavoce.wire.offline import OfflineWire
+from vivavoce.wire.websocket import WebSocketWire
 
 MICROPHONES: list[type[Microphone]] = [MemoryMicrophone, QueuedMicrophone, FileMicrophone, SoundCardMicrophone]
 SPEAKERS: list[type[Speaker]] = [MemorySpeaker, WavSpeaker, SoundCardSpeaker]
+WIRES: list[type[Wire]] = [WebSocketWire, OfflineWire]
+SCREENS: list[type[Screen]] = [JsonLines, PlainLines]
+FUNCTIONS: list[type[Functions]] = [Toolbox]
+PERFORMERS: list[type[Performer]] = [Script]

@@ -3,60 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
-import sys
-import wave
-from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.talk.command import Seen, sounds, viva, wav
 from tests.talk.server import NUMBERS, RATE, Answer, NumberedServer, running
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 QUESTION = str(RECORDINGS / "questions" / "09.wav")
 SECOND = str(RECORDINGS / "questions" / "10.wav")
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    def of(self, type_: str) -> list[dict[str, Any]]:
-        return [line for line in self.lines if line["type"] == type_]
-
-    @property
-    def types(self) -> list[str]:
-        return [line["type"] for line in self.lines]
-
-
-async def viva(*args: str, stop: tuple[float, int] | None = None, env: dict[str, str] | None = None) -> Seen:
-    """Run `viva talk`; `stop`: send this signal that many seconds after the first line."""
-    clean = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **(env or {})}
-    command = [sys.executable, "-c", "from vivavoce.cli.main import main; main()", "talk", *args]
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=clean
-    )
-    first = b""
-    if stop and process.stdout:
-        first = await process.stdout.readline()
-        await asyncio.sleep(stop[0])
-        process.send_signal(stop[1])
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    return Seen(process.returncode or 0, (first + out).decode(), err.decode())
 
 
 def talk(server: NumberedServer, *args: str, stop: tuple[float, int] | None = None) -> Seen:
@@ -65,19 +22,6 @@ def talk(server: NumberedServer, *args: str, stop: tuple[float, int] | None = No
             return await viva("--server", server.url, *args, stop=stop)
 
     return asyncio.run(hold())
-
-
-def wav(path: Path) -> array[int]:
-    with wave.open(str(path)) as file:
-        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 1, 2)
-        return array("h", file.readframes(file.getnframes()))
-
-
-def sounds(samples: Sequence[int]) -> list[tuple[int, int]]:
-    """Start and end (exclusive) of each stretch that is not silence; numbered samples are never 0."""
-    edges = [n for n in range(1, len(samples)) if bool(samples[n]) != bool(samples[n - 1])]
-    edges = ([0] if samples and samples[0] else []) + edges + ([len(samples)] if samples and samples[-1] else [])
-    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def test_a_recording_is_answered_and_the_talk_ends_by_itself(tmp_path: Path) -> None:

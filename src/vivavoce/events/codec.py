@@ -49,6 +49,13 @@ _APPEND = client.AppendAudio.TYPE
 _QUANTUM = 4  # characters of base64 that stand for three bytes
 
 
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")  # json.loads takes NaN and Infinity, JSON and our comparisons do not
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_number)
+
+
 @dataclass(frozen=True, slots=True)
 class _Slot:
     """One field of a word: its name here and on the wire, what JSON may hold there."""
@@ -117,7 +124,7 @@ def decode(text: str | bytes) -> Event:
 def load(text: str | bytes) -> dict[str, Any]:
     """The JSON object that `text` says; ProtocolError when it says none."""
     try:
-        found = json.loads(text)
+        found = _JSON.decode(text.decode() if isinstance(text, bytes) else text)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"this is not JSON ({error})", code="invalid_json") from None
     if not isinstance(found, dict):

@@ -57,7 +57,7 @@ class Entry:
         """
         if not self.spoken or (self.sound_complete and self.words_complete and self.heard_ms >= self.received_ms):
             return len(self.text)
-        if self.heard_ms <= 0:
+        if self.heard_ms <= 0 or not self.text:
             return 0
         if self.sound_complete:
             even = len(self.text) * self.heard_ms // max(self.received_ms, 1)
@@ -76,7 +76,7 @@ class Entry:
     def _sound_of_all(self) -> int:
         if self.sound_complete:
             return self.received_ms
-        start, from_ms = self.marks[-1] if self.marks else (0, 0)
+        start, from_ms = self.marks[-1]
         return max(self.received_ms, from_ms + (len(self.text) - start) * _SPOKEN_MS_PER_CHAR)
 
     def _whole_words(self, count: int) -> int:

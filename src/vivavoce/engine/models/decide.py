@@ -59,7 +59,9 @@ def wanted(
         return None
     prompt = qwen.decider(tools, messages)
     first = model.first(prompt, DECIDE_SLOT, cut)
-    share = sum(math.exp(value) for token, value in first.items() if token.strip()[:1] and token.strip()[0] in _CALL_MARKS)
+    share = sum(
+        math.exp(value) for token, value in first.items() if token.strip()[:1] and token.strip()[0] in _CALL_MARKS
+    )
     score = math.log10(share + 1e-9) + (_SHARED_WORD if any(shared) else 0)
     if cut.is_set() or score < _THRESHOLD:
         return None
@@ -106,7 +108,11 @@ def _filled(model: Completions, tool: Mapping[str, Any], prompt: str, cut: Cut) 
     if not schema.get("properties"):
         return Asked(name, "{}")
     text = model.whole(
-        f'{prompt}{qwen.CALL}{name}", "arguments": ', DECIDE_SLOT, cut, n_predict=_ARGUMENT_TOKENS, **_grammar(model, schema)
+        f'{prompt}{qwen.CALL}{name}", "arguments": ',
+        DECIDE_SLOT,
+        cut,
+        n_predict=_ARGUMENT_TOKENS,
+        **_grammar(model, schema),
     )
     try:
         arguments = fitted(json.loads(text), schema)
@@ -115,14 +121,14 @@ def _filled(model: Completions, tool: Mapping[str, Any], prompt: str, cut: Cut) 
     return None if arguments is None else Asked(name, json.dumps(arguments, ensure_ascii=False))
 
 
-def _name(
-    model: Completions, tools: Sequence[Mapping[str, Any]], prompt: str, cut: Cut, shared: Sequence[int]
-) -> str:
+def _name(model: Completions, tools: Sequence[Mapping[str, Any]], prompt: str, cut: Cut, shared: Sequence[int]) -> str:
     """Which function: the model's choice, unless only others share words with what was said."""
     if len(tools) == 1:
         return str(tools[0]["name"])
     choices = " | ".join(json.dumps(f'{tool["name"]}"') for tool in tools)
-    name = model.whole(prompt, DECIDE_SLOT, cut, n_predict=_NAME_TOKENS, grammar=f"root ::= {choices}").removesuffix('"')
+    name = model.whole(prompt, DECIDE_SLOT, cut, n_predict=_NAME_TOKENS, grammar=f"root ::= {choices}").removesuffix(
+        '"'
+    )
     if any(shared) and not any(count for tool, count in zip(tools, shared, strict=True) if tool["name"] == name):
         return str(tools[max(range(len(tools)), key=lambda n: shared[n])]["name"])
     return name

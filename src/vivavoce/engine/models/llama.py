@@ -41,7 +41,9 @@ class Llama:
             return
         if call is not None:
             yield call
-            yield Counted(0, 0, len(call.arguments) // 4)  # the decision is made of several short answers; this is about it
+            yield Counted(
+                0, 0, len(call.arguments) // 4
+            )  # the decision is made of several short answers; this is about it
             return
         yield from self._talk(prompt, cut)
 
@@ -60,7 +62,12 @@ class Llama:
         limit = min(prompt.max_tokens or _LONGEST_TOKENS, _LONGEST_TOKENS)
         text = qwen.talker(prompt.instructions, prompt.messages, datetime.now().astimezone())
         answer = _Answer()
-        options = {"n_predict": limit, "stop": ["<|im_end|>", "<|im_start|>"], "repeat_penalty": 1.1, "repeat_last_n": 128}
+        options = {
+            "n_predict": limit,
+            "stop": ["<|im_end|>", "<|im_start|>"],
+            "repeat_penalty": 1.1,
+            "repeat_last_n": 128,
+        }
         for piece in self._model.stream(text, TALK_SLOT, cut, **options):
             if words := answer.add(piece):
                 yield Words(words)
@@ -105,6 +112,7 @@ class _Answer:
         elif words := self._speech.end():
             yield Words(words)
         yield _counted(self._last, self._pieces)
+
 
 def _offered(prompt: Prompt) -> Sequence[Mapping[str, Any]]:
     """The functions the model may choose from."""

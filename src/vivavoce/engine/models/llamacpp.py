@@ -45,7 +45,9 @@ class Completions:
         try:
             self._server = xllamacpp.Server(params)
         except (RuntimeError, ValueError) as fault:
-            raise BadSettings(f"{path} cannot be loaded as a language model: it must be a GGUF file ({fault}).") from fault
+            raise BadSettings(
+                f"{path} cannot be loaded as a language model: it must be a GGUF file ({fault})."
+            ) from fault
         self.grammar_of: Callable[[str], str] = xllamacpp.json_schema_to_grammar
 
     def read(self, prompt: str, slot: int, cut: Cut) -> None:
@@ -71,10 +73,18 @@ class Completions:
         pieces: SimpleQueue[Any] = SimpleQueue()
         left = threading.Event()
         request = {
-            "prompt": prompt, "stream": True, "id_slot": slot, "cache_prompt": True, "temperature": 0.0,
-            "return_progress": True, "stream_options": {"include_usage": True}, **options,
+            "prompt": prompt,
+            "stream": True,
+            "id_slot": slot,
+            "cache_prompt": True,
+            "temperature": 0.0,
+            "return_progress": True,
+            "stream_options": {"include_usage": True},
+            **options,
         }  # fmt: skip - one request, read as one
-        worker = threading.Thread(target=self._run, args=(request, pieces, lambda: left.is_set() or cut.is_set()), daemon=True)
+        worker = threading.Thread(
+            target=self._run, args=(request, pieces, lambda: left.is_set() or cut.is_set()), daemon=True
+        )
         worker.start()
         try:
             while (piece := pieces.get()) is not _OUTCOME:

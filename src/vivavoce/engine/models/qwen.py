@@ -33,7 +33,8 @@ _TOOLS_BEHIND = (
 )
 _SPECIAL = re.compile(r"<\|[a-z_]+\|>")
 _ABOUT_NOW = re.compile(
-    r"\b(time|date|clock|today|tonight|tomorrow|yesterday|now|day|week|weekday|month|year|hour|morning|evening)\b", re.IGNORECASE
+    r"\b(time|date|clock|today|tonight|tomorrow|yesterday|now|day|week|weekday|month|year|hour|morning|evening)\b",
+    re.IGNORECASE,
 )
 ANSWER = "<|im_start|>assistant\n"
 
@@ -58,7 +59,9 @@ def talker(instructions: str, messages: Sequence[Mapping[str, Any]], now: dateti
         text = plain(str(message.get("content") or "")).strip()
         if message["role"] == "tool":
             name = names.get(str(message.get("call_id")), "the function")
-            said.append(_turn("user", f"Result of {name}: {text or 'done'}\nTell me this in one short spoken sentence."))
+            said.append(
+                _turn("user", f"Result of {name}: {text or 'done'}\nTell me this in one short spoken sentence.")
+            )
             continue
         for call in message.get("calls") or ():
             names[str(call.get("call_id"))] = call["name"].replace("_", " ")
@@ -72,7 +75,9 @@ def talker(instructions: str, messages: Sequence[Mapping[str, Any]], now: dateti
 def decider_prefix(tools: Sequence[Mapping[str, Any]]) -> str:
     """The unchanging beginning of the prompt to decide."""
     signatures = "\n".join(
-        json.dumps({"type": "function", "function": {key: one.get(key) for key in ("name", "description", "parameters")}})
+        json.dumps(
+            {"type": "function", "function": {key: one.get(key) for key in ("name", "description", "parameters")}}
+        )
         for one in tools
     )
     return _turn("system", plain(_TOOLS_BEFORE + signatures + _TOOLS_BEHIND + _DECIDER))

@@ -32,6 +32,7 @@ _LOOPED_RATIO = 2.4  # gzip ratio above which text repeats itself; the value of 
 _NO_SPEECH = 0.6
 _NO_SPEECH_SURE = 0.9
 _QUIET_RMS = 1e-4
+_SURE_LANGUAGE = 0.5
 _SHORTEST_S = 0.1
 _SPLIT_SEARCH_S = 5
 # What Whisper says when it hears noise: captions of the videos it learned from. Believed only when it is sure.
@@ -52,13 +53,14 @@ class _Try:
     text: str
     logprob: float
     no_speech: float
+    capped: bool
 
     @property
     def poor(self) -> bool:
         """Whether the full window should have another look."""
         raw = self.text.encode()
         looped = len(raw) > 40 and len(raw) / len(zlib.compress(raw)) > _LOOPED_RATIO  # noqa: PLR2004 - shorter text does not compress
-        return looped or _stutters(self.text) or self.logprob < _POOR_LOGPROB
+        return self.capped or looped or _stutters(self.text) or self.logprob < _POOR_LOGPROB
 
 
 class Whisper:
@@ -106,12 +108,12 @@ class Whisper:
         seconds = len(sound) / HEAR_RATE_HZ
         short = self._encode(sound, seconds + _TAIL_S)
         if language is None:
-            language = str(self._model.detect_language(short)[0][0][0]).strip("<|>")
+            language = _likeliest(self._model.detect_language(short)[0])
         limit = min(_TOKENS_BASE + math.ceil(_TOKENS_PER_S * seconds), _LONGEST_TOKENS)
         found = self._decode(short, language, limit)
         if found.poor and found.no_speech < _NO_SPEECH_SURE and seconds + _TAIL_S < _WINDOW_S:
-            again = self._decode(self._encode(sound, _WINDOW_S), language, limit)
-            found = again if again.logprob > found.logprob or not again.poor else found
+            again = self._decode(self._encode(sound, _WINDOW_S), language, _LONGEST_TOKENS)
+            found = again if not again.poor or again.logprob > found.logprob else found
         return _believed(found), language
 
     def _encode(self, sound: Floats, seconds: float) -> Any:
@@ -122,11 +124,17 @@ class Whisper:
     def _decode(self, encoded: Any, language: str, limit: int) -> _Try:
         prompt = self._prompt(language)
         best = self._model.generate(
-            encoded, [prompt], beam_size=1, max_length=len(prompt) + limit, return_scores=True,
-            return_no_speech_prob=True, **self._silenced,
+            encoded,
+            [prompt],
+            beam_size=1,
+            max_length=len(prompt) + limit,
+            return_scores=True,
+            return_no_speech_prob=True,
+            **self._silenced,
         )[0]  # fmt: skip - one call, read as one
         text = self._tokens.decode(best.sequences_ids[0], skip_special_tokens=True)
-        return _Try(_NOT_WORDS.sub(" ", text).strip(), float(best.scores[0]), float(best.no_speech_prob))
+        capped = len(best.sequences_ids[0]) >= limit
+        return _Try(_NOT_WORDS.sub(" ", text).strip(), float(best.scores[0]), float(best.no_speech_prob), capped)
 
     def _prompt(self, language: str) -> list[int]:
         words = ["<|startoftranscript|>"]
@@ -145,7 +153,7 @@ def log_mel(sound: Floats, frames: int, mels: int = 80) -> Floats:
     padded[half : half + len(sound)] = sound
     padded[:half] = padded[half + 1 : _FFT + 1][::-1]
     padded[half + wanted :] = padded[wanted : half + wanted - 1 + 1][::-1][:half]
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[:: _HOP][:frames]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP][:frames]
     power = np.abs(np.fft.rfft(windows * _TABLES.hann, axis=1)).astype(np.float32) ** 2
     logged = np.log10(np.maximum(_TABLES.bank(mels) @ power.T, 1e-10))
     floored = np.maximum(logged, logged.max() - 8.0)
@@ -213,11 +221,17 @@ def _believed(found: _Try) -> str:
     return found.text
 
 
+def _likeliest(ranked: list[tuple[str, float]]) -> str:
+    """The language of the sound; English when nothing is clear, because English is what the engine answers in."""
+    code, share = ranked[0]
+    return code.strip("<|>") if share >= _SURE_LANGUAGE else "en"
+
+
 def _stutters(text: str) -> bool:
     """Whether a word or a short phrase comes four times in a row."""
     return re.search(r"\b(\w[\w' ,]{0,30}?)(?:[\s,.]+\1\b){3}", text, re.IGNORECASE) is not None
 
 
 def _code(language: str | None) -> str | None:
-    """"en" of "en-US"; None stays None."""
+    """ "en" of "en-US"; None stays None."""
     return re.split("[-_]", language.lower())[0] if language else None

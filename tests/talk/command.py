@@ -1,0 +1,74 @@
+"""`viva talk` as a person starts it: a process, its lines, its exit code; and what it wrote for ears."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import wave
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RATE = 24_000
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def of(self, type_: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["type"] == type_]
+
+    @property
+    def types(self) -> list[str]:
+        return [line["type"] for line in self.lines]
+
+
+async def viva(
+    *args: str, stop: tuple[float, int] | None = None, env: dict[str, str] | None = None, limit_s: float = 60
+) -> Seen:
+    """Run `viva talk`; `stop`: send this signal that many seconds after the first line."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "VIVA_MODELS") if name in os.environ}
+    command = [sys.executable, "-c", "from vivavoce.cli.main import main; main()", "talk", *args]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=kept | (env or {})
+    )
+    first = b""
+    if stop and process.stdout:
+        first = await process.stdout.readline()
+        await asyncio.sleep(stop[0])
+        process.send_signal(stop[1])
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), limit_s)
+    except TimeoutError:
+        process.kill()
+        out, err = await process.communicate()
+        raise AssertionError(f"viva talk did not end\n{out.decode()}\n{err.decode()}") from None
+    return Seen(process.returncode or 0, (first + out).decode(), err.decode())
+
+
+def wav(path: Path) -> array[int]:
+    """The samples of a file that must be 24 kHz 16-bit mono."""
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 1, 2)
+        return array("h", file.readframes(file.getnframes()))
+
+
+def sounds(samples: Sequence[int]) -> list[tuple[int, int]]:
+    """Start and end (exclusive) of each stretch that is not silence; numbered samples are never 0."""
+    edges = [n for n in range(1, len(samples)) if bool(samples[n]) != bool(samples[n - 1])]
+    edges = ([0] if samples and samples[0] else []) + edges + ([len(samples)] if samples and samples[-1] else [])
+    return list(zip(edges[::2], edges[1::2], strict=True))
