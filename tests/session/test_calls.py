@@ -14,7 +14,7 @@ from vivavoce.session.happenings import Called
 from vivavoce.session.settings import FINISH_TOOL
 
 
-def item(call_id: str = "c1", name: str = "weather", arguments: Any = '{"city":"Oslo"}', **more: Any) -> dict[str, Any]:
+def item(call_id: Any = "c1", name: Any = "weather", arguments: Any = '{"city":"Oslo"}', **more: Any) -> dict[str, Any]:
     return {
         "type": "function_call",
         "status": "completed",

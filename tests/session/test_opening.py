@@ -24,7 +24,6 @@ def configuring() -> Opening:
 
 def test_the_offer_is_made_when_the_server_has_spoken_and_once() -> None:
     opening = Opening(SETTINGS)
-    assert opening.stage is Stage.CONNECTING
     offer = opening.created({}, 0.0)
     assert offer == UpdateSession(SETTINGS.as_session())
     assert offer.event_id == "viva_settings"

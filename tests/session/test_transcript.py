@@ -266,10 +266,12 @@ def test_sound_without_words_is_a_line_without_words() -> None:
     assert found.to_show() == [AssistantSaid("a", "", "", 50, interrupted=True)]
 
 
-def test_an_item_without_words_and_sound_is_no_line() -> None:
+def test_an_item_without_words_of_which_nothing_was_heard_is_no_line() -> None:
     found = transcript()
     found.place("a", Who.ASSISTANT)
     found.close("a", interrupted=True)
+    found.progress("c", 0, 100, complete=True)
+    found.close("c", interrupted=True)
     reply(found, "b")
     assert texts(found.to_show()) == ["b:hello"]
 

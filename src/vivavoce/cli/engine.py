@@ -47,7 +47,7 @@ def engine(
     door = Door(host, port, max_sessions, _token(token_env))
     stages = open_stages(brain, recogniser)
     try:
-        stopped_by = asyncio.run(_serve_until_told(stages, door))
+        stopped_by = asyncio.run(serve_until_told(stages, door))
     finally:
         stages.close()
     ctx.exit(TERMINATED if stopped_by == signal.SIGTERM else INTERRUPTED)
@@ -64,7 +64,7 @@ def _token(name: str | None) -> str | None:
     return token
 
 
-async def _serve_until_told(stages: Stages, door: Door) -> int:
+async def serve_until_told(stages: Stages, door: Door) -> int:
     """Serve until Ctrl-C or SIGTERM; answers which. A second one ends the program."""
     from vivavoce.engine.serve import serving  # noqa: PLC0415  # as above
 

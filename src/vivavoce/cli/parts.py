@@ -29,7 +29,7 @@ from vivavoce.terminal.plain import PlainLines
 from vivavoce.tools import Toolbox
 from vivavoce.tools import load as load_tools
 
-_OFFLINE_PACKAGES = ("ctranslate2", "tokenizers", "onnxruntime", "xllamacpp", "hibari_tts")
+_OFFLINE_PACKAGES = ("ctranslate2", "tokenizers", "onnxruntime", "xllamacpp", "hibari")
 Screen = JsonLines | PlainLines
 
 
@@ -62,7 +62,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         preview=wishes.preview,
         model=wishes.model,
         transcription_model=wishes.transcription_model,
-        key_env=wishes.key_env,
+        key_env=None if _brain_is_away(wishes) else wishes.key_env,
         recogniser=wishes.recogniser,
     )
     choice = choose.choose(environment, flags, offline_installed=_offline_installed())
@@ -92,6 +92,15 @@ def _offline_installed() -> bool:
 
 def _has_keyboard() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _brain_is_away(wishes: Wishes) -> bool:
+    """The engine's language model is an endpoint: `--key-env` is the key for it."""
+    return wishes.brain.startswith(("http://", "https://"))
+
+
+def _brain_key(wishes: Wishes) -> str | None:
+    return wishes.key_env if _brain_is_away(wishes) else None
 
 
 def _announce(screen: Screen, line: str) -> None:
@@ -149,7 +158,7 @@ def _wire(wishes: Wishes, choice: choose.Choice, screen: Screen) -> Wire:
         return wire_for(choice)
     from vivavoce.cli.offline import offline_wire  # noqa: PLC0415  # a talk with a server needs no engine
 
-    return offline_wire(wishes.brain, wishes.recogniser, wishes.language, lambda line: _announce(screen, line))
+    return offline_wire(wishes.brain, wishes.recogniser, wishes.language, _brain_key(wishes), lambda line: _announce(screen, line))
 
 
 # ---- who speaks for the person

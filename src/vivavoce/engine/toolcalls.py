@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ def _call(value: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]]) ->
     if not isinstance(name, str) or name.removeprefix("functions.") not in by_name:
         return None
     name = name.removeprefix("functions.")
-    given = next((value[key] for key in ("arguments", "parameters", "args", "input") if key in value), {})
+    given: Any = next((value[key] for key in ("arguments", "parameters", "args", "input") if key in value), {})
     if isinstance(given, str):
         given = _loose(given)
     arguments = fitted(given if isinstance(given, Mapping) else {}, by_name[name].get("parameters") or {})
@@ -175,8 +176,9 @@ def _loose(text: str) -> Any:
             continue
     python = re.sub(r"\b(true|false|null)\b", lambda word: _LITERALS[word[0]], _no_trailing_commas(unclosed))
     try:
-        return ast.literal_eval(python)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        with warnings.catch_warnings(action="ignore"):  # about odd escapes in the model's text, which concern nobody
+            return ast.literal_eval(python)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
 
 

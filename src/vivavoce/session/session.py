@@ -180,9 +180,9 @@ class Session:
 
     def heard(self, item_id: str, ms: int) -> None:
         """The speaker reports: `ms` of this item have left it."""
-        if self._speech.heard(item_id, ms):
+        if self.stage is not Stage.OVER and self._speech.heard(item_id, ms):
             self._owed_since_now()
-        self._after()
+            self._after()
 
     def hushed(self, item_id: str | None, ms: int) -> None:
         """The speaker is silent after a Hush; `item_id` was playing and `ms` of it were heard in the end."""
@@ -315,7 +315,7 @@ class Session:
                 self._turn_ended(event.item_id)
             case server.TranscriptionCompleted():
                 self._transcript.person_said(event.item_id, event.transcript.strip())
-            case server.TranscriptionFailed():
+            case _:  # TranscriptionFailed
                 self._transcript.person_said(event.item_id, "")
                 self._transcription_failed(event.error)
 

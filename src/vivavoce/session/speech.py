@@ -92,7 +92,7 @@ class Speech:
                 self._transcript.all_words(event.item_id, event.transcript, spoken=True)
             case server.TextDelta():
                 self._transcript.words(event.item_id, event.delta, 0, spoken=False)
-            case server.TextDone():
+            case _:  # TextDone
                 self._transcript.all_words(event.item_id, event.text, spoken=False)
 
     def _sound(self, event: server.AudioDelta) -> bool:

@@ -227,7 +227,7 @@ class Transcript:
             if upto > entry.shown:
                 self._out.append(AssistantDelta(entry.item_id, entry.text[entry.shown : upto]))
                 entry.shown = upto
-            if entry.settled and (entry.text or entry.spoken):
+            if entry.settled and (entry.text or entry.heard_ms):
                 self._out.append(_said(entry))
         return entry.settled
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ISOLATE", "OfflineWire"]
 
 ISOLATE = True  # measured: docs/performance.md
+NICENESS = 10  # the sound of the parent comes before the thoughts of the child
 MAX_SOUND_MS = 10_000
 _MAX_BACKLOG = 100
 _STOP_S = 10.0
@@ -309,6 +310,8 @@ def _rebuilt(kind: type[VivaError], message: str, attributes: dict[str, Any]) ->
 def _serve_pipe(open_stages: Opener, pipe: Connection) -> None:
     """The main function of the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     threading.Thread(target=_die_with_parent, name="viva parent watch", daemon=True).start()
     from vivavoce.engine.pipeline import Session  # noqa: PLC0415  # the parent does without
 

@@ -25,9 +25,88 @@ _NAME_TOKENS = 48
 _CALL_MARKS = "{<[`"
 
 _STOP = frozenset(
-    "a an and any are as at be by can could current do does for from get give has have how i if in is it its me my of on one or "
-    "please put returns return some tell that the their them then this to user want was we what when where which who will with "
-    "would you your name number text value string whether make made use used using about up off out not no so just like".split()
+    [
+        "a",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "can",
+        "could",
+        "current",
+        "do",
+        "does",
+        "for",
+        "from",
+        "get",
+        "give",
+        "has",
+        "have",
+        "how",
+        "i",
+        "if",
+        "in",
+        "is",
+        "it",
+        "its",
+        "me",
+        "my",
+        "of",
+        "on",
+        "one",
+        "or",
+        "please",
+        "put",
+        "returns",
+        "return",
+        "some",
+        "tell",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "this",
+        "to",
+        "user",
+        "want",
+        "was",
+        "we",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "name",
+        "number",
+        "text",
+        "value",
+        "string",
+        "whether",
+        "make",
+        "made",
+        "use",
+        "used",
+        "using",
+        "about",
+        "up",
+        "off",
+        "out",
+        "not",
+        "no",
+        "so",
+        "just",
+        "like",
+    ]
 )
 _TALK = re.compile(
     r"^(?:(?:oh|well|okay|ok|so|and|um|uh|please|can you|could you|would you)\b[ ,]*)*(?:"
@@ -43,7 +122,8 @@ _TALK = re.compile(
     r"(?: \w+){0,3} ?\b(?:joke|story|tale|riddle|poem|song|rhyme|nice|funny|interesting|fact)"
     r"|(?:thanks|thank you|great|cool|nice|wow|interesting|that(?:'s| is) (?:\w+ )?(?:nice|great|cool|funny|interesting))"
     r"[ \w,]{0,20}[.!]*$"
-    r"|(?:what(?:'s| is)|how much is|calculate|compute)? ?[\w ]{1,30}\b(?:times|plus|minus|divided by|multiplied by) [\w ]{1,30}\??$"
+    r"|(?:what(?:'s| is)|how much is|calculate|compute)? ?[\w ]{1,30}\b"
+    r"(?:times|plus|minus|divided by|multiplied by) [\w ]{1,30}\??$"
     r")",
     re.IGNORECASE,
 )
@@ -71,7 +151,7 @@ def wanted(
     return _second_choice(model, tools, prompt, cut, call, said) or (call if any(shared) else None)
 
 
-def _second_choice(  # noqa: PLR0913 - all of them are the question
+def _second_choice(  # noqa: PLR0913, PLR0917 - all of them are the question
     model: Completions, tools: Sequence[Mapping[str, Any]], prompt: str, cut: Cut, call: Asked, said: str
 ) -> Asked | None:
     """Another call whose arguments are taken from what was said, when the first one made its arguments up."""

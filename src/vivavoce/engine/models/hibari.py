@@ -34,7 +34,10 @@ _DEGREES = re.compile(r"\u00ba|\u02da")
 
 
 class Hibari:
-    """Speak with the voice inside the package hibari-tts. Raises `MissingExtra`, `ModelMissing` when its bytes are not the known ones."""
+    """Speak with the voice inside the package hibari-tts.
+
+    Raises `MissingExtra`, `ModelMissing` when the bytes of the voice are not the known ones.
+    """
 
     def __init__(self) -> None:
         try:

@@ -22,7 +22,7 @@ _RANGE_REFUSED = 416
 _FIRST_FAULT = 400
 
 
-class NotThere(Exception):  # noqa: N818 - an outcome that sends the caller to the next source, it never reaches a person as such
+class NotThere(Exception):
     """The hub did not give the file; the text says why."""
 
 

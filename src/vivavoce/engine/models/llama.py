@@ -24,7 +24,7 @@ class Llama:
     the rule in `vivavoce.engine.goodbye` decides about it. When `tool_choice` names it, it is asked for all the same.
     """
 
-    def __init__(self, path: Path, threads: int = 2) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         self._model = Completions(path, threads)
 
     def warm(self, prompt: Prompt, cut: Cut) -> None:
@@ -108,7 +108,9 @@ class _Answer:
         """What is left to say, and the count."""
         if self._is_call:
             calls = calls_in(self._text, _offered(prompt)) if prompt.tool_choice != "none" else []
-            yield from calls or [Words("Sorry, I did not get that.")]
+            yield from calls
+            if not calls:
+                yield Words("Sorry, I did not get that.")
         elif words := self._speech.end():
             yield Words(words)
         yield _counted(self._last, self._pieces)

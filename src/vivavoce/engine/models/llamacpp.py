@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,16 +17,21 @@ TALK_SLOT = 0
 DECIDE_SLOT = 1
 _CONTEXT = 8192
 _BATCH = 64  # what is read between two looks at `cut`: about a second on two cores
+_MOST_THREADS = 4
 _OUTCOME = object()
 
 
 class Completions:
     """One loaded model with two slots, each remembering the prompt it read last.
 
+    Reading uses `threads` (every core this process may use, at most four, when None); writing uses half of them. The threads of llama.cpp wait for
+    each other by spinning, many hundred times a token: on two busy cores two of them write at 3 tokens a second, one at 13, and
+    speech needs four. The other half is left to the voice and the sound.
+
     Raises `MissingExtra`, `BadSettings` when the file is no model.
     """
 
-    def __init__(self, path: Path, threads: int = 2) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         try:
             import xllamacpp  # noqa: PLC0415 - comes with the extra
         except ImportError as absent:
@@ -38,7 +44,9 @@ class Completions:
         params.cache_idle_slots = False  # it would empty a slot as soon as the other works
         params.cache_ram_mib = 0
         params.n_batch = params.n_ubatch = _BATCH
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        cores = threads or _cores()
+        params.cpuparams_batch.n_threads = cores
+        params.cpuparams.n_threads = max(1, cores // 2)
         params.verbosity = -1
         params.warmup = False
         params.api_keys = [secrets.token_hex(16)]  # it also listens on loopback; nobody but us may ask
@@ -108,6 +116,14 @@ class Completions:
             pieces.put(fault)
         finally:
             pieces.put(_OUTCOME)
+
+
+def _cores() -> int:
+    """The cores this process may use, at most four."""
+    try:
+        return min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+    except AttributeError:  # macOS and Windows
+        return min(os.cpu_count() or 2, _MOST_THREADS)
 
 
 def text_of(answer: Mapping[str, Any]) -> str:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vivavoce.engine.stages import HEAR_RATE_HZ, NOTICE_SAMPLES, Notice
+from vivavoce.engine.stages import HEAR_RATE_HZ, NOTICE_SAMPLES
 from vivavoce.errors import BadSettings, MissingExtra
 
 _CONTEXT_SAMPLES = 64  # the end of the chunk before; the network was trained to see it
+_STATE = (2, 1, 128)
 _BYTES = NOTICE_SAMPLES * 2
 
 
@@ -35,11 +37,12 @@ class Silero:
         except Exception as fault:  # onnxruntime's own errors have no common class of their own
             raise BadSettings(f"{path} cannot be loaded as a Silero ONNX model ({fault}).") from fault
         self._rate = np.array(HEAR_RATE_HZ, dtype=np.int64)
-        self.reset()
+        self._state = np.zeros(_STATE, dtype=np.float32)
+        self._context: NDArray[np.float32] = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)
 
     def notice(self, chunk: bytes) -> float:
         """Probability of speech, 0 to 1, in 512 samples at 16 kHz; a shorter chunk is filled with silence."""
-        sound = np.frombuffer(chunk[:_BYTES].ljust(_BYTES, b"\0"), dtype="<i2").astype(np.float32) / 32768
+        sound = np.frombuffer(chunk[:_BYTES].ljust(_BYTES, b"\0"), dtype="<i2").astype(np.float32) / np.float32(32768)
         heard = np.concatenate((self._context, sound))[None]
         probability, self._state = self._network.run(None, {"input": heard, "state": self._state, "sr": self._rate})
         self._context = sound[-_CONTEXT_SAMPLES:]
@@ -47,7 +50,7 @@ class Silero:
 
     def reset(self) -> None:
         """Forget what came before."""
-        self._state = np.zeros((2, 1, 128), dtype=np.float32)
+        self._state = np.zeros(_STATE, dtype=np.float32)
         self._context = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)
 
 
@@ -68,6 +71,3 @@ class PySilero:
     def reset(self) -> None:
         """Forget what came before."""
         self._detector.reset()
-
-
-_CHECK: tuple[type[Notice], ...] = (Silero, PySilero)

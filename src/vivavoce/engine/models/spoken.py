@@ -15,6 +15,7 @@ _BREAK = re.compile(r"[ \t]*\n\s*")
 _SPACES = re.compile(r"[ \t]{2,}")
 _SPOKEN_SYMBOLS = frozenset("°©®™€£$¥%+=<>^|~")
 _UNFINISHED = re.compile(r"[\s*_`#\[\]()<>!|~-]*$")
+_LIST_MARK = re.compile(r"(?:^|\n)[ \t]*(?:[-*+\u2022]|\d{1,2}[.)])?$")
 _FIRST_HELD = 12
 
 
@@ -37,45 +38,36 @@ def _joined(gap: re.Match[str]) -> str:
 
 
 class Stream:
-    """The same for a text that comes in pieces: `add` answers what may be spoken, `end` the rest.
+    """The same for a text that comes in pieces: `add` answers what may be spoken now, `end` the rest.
 
-    Pieces are cut between words, so that a mark which spans two pieces is seen whole.
+    Pieces are cut between words, where no mark is half seen.
     """
 
     def __init__(self) -> None:
-        self._held = ""
-        self._begun = False
-        self._last = ""
+        self._text = ""
+        self._said = 0
 
     def add(self, piece: str) -> str:
         """What of the text so far may be spoken now, "" while it must wait."""
-        self._held += piece
-        if not self._begun and len(self._held) < _FIRST_HELD and not self._held.rstrip().endswith((".", "!", "?")):
+        self._text += piece
+        if not self._said and len(self._text) < _FIRST_HELD and not self._text.rstrip().endswith((".", "!", "?")):
             return ""  # a label such as "Answer:" is seen whole
-        cut = self._cut()
-        ready, self._held = self._held[:cut], self._held[cut:]
-        return self._say(ready)
+        return self._more(self._text[: self._cut()])
 
     def end(self) -> str:
         """What was held back."""
-        rest, self._held = self._held, ""
-        return self._say(rest).rstrip()
+        return self._more(self._text).rstrip()
 
     def _cut(self) -> int:
-        """Up to the last space whose word before it is complete; a line break is kept with what follows it."""
-        text = self._held
+        """Behind the last word that is complete and not the mark of a list."""
+        text = self._text
         if text.rfind("[") > text.rfind(")"):
             text = text[: text.rfind("[")]  # perhaps a link
-        last = max(text.rfind(" "), 0)
-        return len(_UNFINISHED.sub("", text[:last]))
+        text = text[: max(text.rfind(" "), text.rfind("\n"), 0)]
+        return len(_UNFINISHED.sub("", _LIST_MARK.sub("", text)))
 
-    def _say(self, text: str) -> str:
-        if not self._begun:
-            text = _LABEL.sub("", text).lstrip()
-        spoken = clean(self._last + text)[len(self._last) :] if self._last else clean(text)
-        if not self._begun:
-            spoken = spoken.lstrip()
-        if spoken.strip():
-            self._begun = True
-            self._last = "." if spoken.rstrip()[-1] in ".,;:!?" else "x"
-        return spoken
+    def _more(self, text: str) -> str:
+        """What has become sayable since the last time."""
+        whole = clean(_LABEL.sub("", text)).lstrip()
+        more, self._said = whole[self._said :], max(self._said, len(whole))
+        return more

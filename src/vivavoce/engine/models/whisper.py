@@ -93,7 +93,7 @@ class Whisper:
 
     def hear(self, pcm: bytes, language: str | None) -> Recognised:
         """The words in 16-bit mono sound at 16 kHz; "" when there are none."""
-        sound = np.frombuffer(pcm[: len(pcm) & ~1], dtype="<i2").astype(np.float32) / 32768
+        sound: Floats = np.frombuffer(pcm[: len(pcm) & ~1], dtype="<i2").astype(np.float32) / np.float32(32768)
         language = _code(language) if self._multilingual else "en"
         texts = []
         for piece in _pieces(sound):
@@ -157,7 +157,8 @@ def log_mel(sound: Floats, frames: int, mels: int = 80) -> Floats:
     power = np.abs(np.fft.rfft(windows * _TABLES.hann, axis=1)).astype(np.float32) ** 2
     logged = np.log10(np.maximum(_TABLES.bank(mels) @ power.T, 1e-10))
     floored = np.maximum(logged, logged.max() - 8.0)
-    return ((floored + 4.0) / 4.0).astype(np.float32)
+    mel: Floats = ((floored + 4.0) / 4.0).astype(np.float32)
+    return mel
 
 
 class _Tables:
@@ -233,5 +234,5 @@ def _stutters(text: str) -> bool:
 
 
 def _code(language: str | None) -> str | None:
-    """ "en" of "en-US"; None stays None."""
+    """The language in a code such as "en-US"; None stays None."""
     return re.split("[-_]", language.lower())[0] if language else None
