@@ -29,7 +29,7 @@ def test_a_turn_begins_at_its_first_loud_chunk_minus_the_padding_and_ends_after_
     first_loud, last_loud_end = 20 * CHUNK_SAMPLES, 30 * CHUNK_SAMPLES
     assert heard == [
         Started(first_loud - 300 * 24),
-        Paused(35 * CHUNK_SAMPLES),
+        Paused(33 * CHUNK_SAMPLES),
         Stopped(last_loud_end + 500 * 24),
     ]
 
@@ -67,7 +67,7 @@ def test_with_the_lowest_threshold_silence_still_ends_a_turn() -> None:
 def test_speech_after_a_pause_resumes_the_turn_and_the_next_pause_is_told_again() -> None:
     turns = Turns(TurnSettings())
     heard = changes(turns, [LOUD] * 3 + [QUIET] * 8 + [LOUD] + [QUIET] * 8)
-    assert heard == [Started(0), Paused(8 * CHUNK_SAMPLES), Resumed(), Paused(17 * CHUNK_SAMPLES)]
+    assert heard == [Started(0), Paused(6 * CHUNK_SAMPLES), Resumed(), Paused(15 * CHUNK_SAMPLES)]
 
 
 def test_a_short_silence_ends_the_turn_without_a_pause() -> None:

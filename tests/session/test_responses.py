@@ -446,3 +446,42 @@ def test_old_identifiers_are_forgotten_in_the_end() -> None:
     assert not responses.is_done("R0")
     assert responses.is_done("R1")
     assert responses.is_done("R64")
+
+
+def test_cancelling_keeps_what_is_still_to_be_sent() -> None:
+    responses = slot()
+    responses.want()
+    responses.cancel()
+    assert responses.to_server() == [create(1)]
+
+
+def test_a_response_of_the_server_after_an_unwanted_one_of_ours_is_wanted() -> None:
+    responses = slot()
+    responses.want()
+    responses.speech_started()
+    assert not responses.created("R", name(1))
+    responses.done("R", {})
+    responses.to_server()
+    assert responses.created("S", {})
+    assert responses.to_server() == []
+
+
+def test_a_done_of_another_response_does_not_free_the_way_of_the_one_that_is_named() -> None:
+    responses = slot()
+    responses.want()
+    responses.to_server()
+    responses.done("resp_Y", {})
+    assert responses.refused(error(ACTIVE, IN_THE_WAY))
+    assert responses.to_server() == []
+    assert responses.next_deadline() == 5.0
+
+
+def test_a_lost_race_that_speech_overtook_is_not_asked_again_though_a_response_came_in_between() -> None:
+    responses = slot()
+    responses.want()
+    responses.to_server()
+    responses.created("theirs", {})
+    responses.speech_started()
+    assert responses.refused(error(ACTIVE, IN_THE_WAY))
+    responses.done("theirs", {})
+    assert responses.to_server() == []

@@ -219,7 +219,9 @@ def test_a_failed_transcription_is_words_that_were_not_understood_and_one_warnin
     failure = {"type": "server_error", "code": None, "message": "no such deployment"}
     talk.says(*turn("u"), said.TranscriptionFailed("u", failure), *turn("v"), said.TranscriptionFailed("v", failure))
     assert talk.shown(UserSaid) == [UserSaid("u", ""), UserSaid("v", "")]
-    assert [line.code for line in talk.shown(Warned)] == ["transcription_failed"]
+    assert talk.shown(Warned) == [
+        Warned("transcription_failed", "Your words could not be written down by 'gpt-transcribe': no such deployment"),
+    ]
     assert talk.words(UpdateSession) == []
 
 
@@ -302,6 +304,51 @@ def test_an_item_that_is_being_said_is_not_closed_by_its_own_completion() -> Non
     talk.says(created("R"), *spoken("R", "a", 1000), said.ItemDone({"id": "a", "type": "message", "role": "assistant"}))
     talk.heard("a", 100)
     assert talk.shown(AssistantSaid) == []
+
+
+def test_a_committed_turn_stands_behind_its_previous_item() -> None:
+    talk = Conversation(WRITTEN)
+    talk.says(said.AudioCommitted("u1"), said.AudioCommitted("u3", "u1"), said.AudioCommitted("u2", "u1"))
+    talk.says(written("u3", "three"), written("u2", "two"), written("u1", "one"))
+    assert [line.text for line in talk.shown(UserSaid)] == ["one", "two", "three"]
+
+
+def test_a_reply_without_a_turn_takes_the_floor() -> None:
+    talk = Conversation()
+    talk.says(created("R"))
+    assert talk.session.floor is Floor.THINKING
+    assert not talk.session.quiet
+
+
+def test_a_reply_ends_with_its_response_where_nobody_says_that_its_item_is_done() -> None:
+    talk = Conversation()
+    talk.says(created("R"), words("R", "a", "hello"), sound("R", "a", 100), done("R"))
+    talk.heard("a", 100)
+    assert [line.heard_text for line in talk.shown(AssistantSaid)] == ["hello"]
+
+
+def test_a_response_that_carries_another_name_does_not_answer_our_request() -> None:
+    talk = Conversation()
+    talk.types("hello")
+    theirs = CreateResponse({"metadata": {"client_event_id": "theirs"}})
+    talk.says(created("X", theirs), done("X"))
+    assert not talk.session.quiet
+    talk.says(created("R", talk.asked), done("R"))
+    assert talk.session.quiet
+
+
+def test_responses_without_an_id_each_show_their_usage() -> None:
+    talk = Conversation()
+    talk.says(said.ResponseDone({"usage": {"n": 1}}), said.ResponseDone({"id": None, "usage": {"n": 2}}))
+    assert talk.shown(Used) == [Used("", {"n": 1}), Used("", {"n": 2})]
+
+
+def test_what_the_time_brought_is_not_lost_when_the_person_speaks_at_that_moment() -> None:
+    talk = Conversation()
+    talk.types("hello")
+    talk.now = 10.0
+    talk.says(began("v"))
+    assert len(talk.words(CreateResponse)) == 2
 
 
 def test_usage_is_shown_for_every_response_once_also_for_a_cancelled_or_unknown_one() -> None:
@@ -477,7 +524,8 @@ def test_any_other_error_is_shown_and_the_talk_goes_on(code: str | None) -> None
     talk = Conversation()
     talk.says(error(code, "Oh."))
     (shown,) = talk.shown(Errored)
-    assert (shown.message, shown.fatal, shown.expected) == ("Oh.", False, False)
+    assert (shown.code, shown.message) == (code or "invalid_request_error", "Oh.")
+    assert (shown.fatal, shown.expected) == (False, False)
     assert shown.raw == {"type": "invalid_request_error", "code": code, "message": "Oh."}
     assert talk.ended is None
     assert talk.listens
@@ -652,6 +700,17 @@ def test_a_person_who_speaks_while_their_last_words_are_waited_for_is_not_cut_of
     talk.says(began("v"))
     talk.wait(20.0)
     assert talk.ended is None
+
+
+def test_a_reply_that_begins_while_the_last_words_are_waited_for_is_heard_to_its_end() -> None:
+    talk = Conversation(WRITTEN)
+    talk.says(*turn("u"), created("R"), done("R"))
+    talk.do(talk.session.leave_when_quiet, "script_done")
+    talk.says(created("S"), *spoken("S", "a", 5000, previous="u"), done("S"))
+    talk.wait(4.0)
+    assert talk.ended is None
+    talk.heard("a", 5000)
+    assert talk.ended == "script_done"
 
 
 def test_the_waits_are_settings() -> None:

@@ -96,6 +96,34 @@ def test_the_whole_transcript_stands_in_for_pieces_that_never_came() -> None:
     assert [(line.text, line.heard_text) for line in stage.said()] == [("hello", "hello")]
 
 
+def test_the_whole_transcript_is_not_read_before_its_sound_is_heard() -> None:
+    stage = Stage()
+    stage.hears(said.TranscriptDone("a", "hello", "R"))
+    assert stage.lines() == []
+
+
+def test_an_item_that_is_done_before_its_sound_came_belongs_to_its_response() -> None:
+    stage = Stage()
+    stage.hears(item_done("R", "a"), sound("R", "a", 100))
+    assert stage.speech.said(["R"])
+
+
+def test_an_item_done_elsewhere_is_closed_only_where_nobody_says_it() -> None:
+    stage = Stage()
+    for item in ("a", "b"):
+        stage.transcript.item({"id": item, "type": "message", "role": "assistant"}, None)
+    stage.hears(words("R", "a", "hello"), sound("R", "a", 100))
+    for item in ("a", "b"):
+        stage.speech.item_done_elsewhere({"id": item, "type": "message"})
+    stage.speech.item_done_elsewhere({"id": "a"})
+    stage.speech.heard("a", 100)
+    assert stage.said() == []
+    stage.speech.response_done("R")
+    stage.hears(said.TextDone("c", "next", "S"))
+    stage.speech.response_done("S")
+    assert [line.item_id for line in stage.said()] == ["a", "c"]
+
+
 def test_an_answer_in_text_is_read_as_it_comes() -> None:
     stage = Stage()
     stage.hears(said.TextDelta("a", "one", "R"))

@@ -414,6 +414,62 @@ def test_while_sound_is_still_coming_nobody_speaks_faster_than_45_ms_a_character
     assert entry.text[: entry.heard_chars()] == so_far
 
 
+def test_where_words_came_early_the_even_share_of_the_sound_decides() -> None:
+    entry = Entry("a", Who.ASSISTANT, "one two three", [(0, 0), (4, 0), (8, 0)], spoken=True, words_complete=True)
+    entry.heard_ms, entry.received_ms, entry.sound_complete = 500, 1000, True
+    assert entry.text[: entry.heard_chars()] == "one"
+
+
+def test_the_last_piece_takes_the_time_of_its_own_characters() -> None:
+    entry = Entry("a", Who.ASSISTANT, "one two", [(0, 0), (4, 1000)], spoken=True)
+    entry.heard_ms = entry.received_ms = 1000 + 3 * 60
+    assert entry.text[: entry.heard_chars()] == "one two"
+    entry.heard_ms -= 1
+    assert entry.text[: entry.heard_chars()] == "one"
+
+
+def test_a_text_that_comes_as_a_whole_is_heard_as_its_sound_is() -> None:
+    found = transcript()
+    found.all_words("a", TEN, spoken=True)
+    found.progress("a", 2400, 4800, complete=True)
+    assert found.to_show() == [AssistantDelta("a", "one two three four five")]
+
+
+def test_closing_an_item_of_the_person_does_not_take_its_words() -> None:
+    found = transcript()
+    found.person_spoke("u", None)
+    found.close("u", interrupted=False)
+    assert found.waiting
+    found.person_said("u", "hi")
+    assert texts(found.to_show()) == ["u:hi"]
+
+
+MESSAGE = {"type": "message", "role": "user"}
+
+
+@pytest.mark.parametrize(
+    ("between", "line"),
+    [
+        ({"type": "message", "role": "assistant"}, ["x:said"]),
+        ({**MESSAGE, "content": [{"type": "input_text", "text": "typed"}]}, ["x:typed"]),
+        ({**MESSAGE, "content": [{"type": "input_audio"}]}, ["x:spoken"]),
+        ({"type": "function_call"}, []),
+    ],
+)
+def test_every_kind_of_item_stands_behind_its_previous_one(between: dict[str, object], line: list[str]) -> None:
+    found = transcript()
+    found.person_spoke("u1", None)
+    found.person_spoke("u2", "u1")
+    found.item({"id": "x", **between}, "u1")
+    found.person_spoke("u3", "x")
+    found.words("x", "said", 0, spoken=False)
+    found.close("x", interrupted=False)
+    found.person_said("x", "spoken")
+    for user in ("u3", "u2", "u1"):
+        found.person_said(user, user)
+    assert texts(found.to_show()) == ["u1:u1", *line, "u3:u3", "u2:u2"]
+
+
 def test_until_its_sound_has_come_a_word_takes_60_ms_a_character() -> None:
     assert heard(TEN, 60 * 3 - 1, 100, complete=False) == ""
     assert heard(TEN, 60 * 3, 100, complete=False) == "one"

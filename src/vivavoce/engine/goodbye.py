@@ -200,7 +200,9 @@ _TOGETHER = (
 
 _DISMISSED = r"you (?:can|may|are free to|could) (?:now |just )?(?:go|leave|rest|sleep|stop)"
 
-_CORE = re.compile(rf"(?:{_FAREWELL}|{_DONE}|{_TOGETHER}|{_DISMISSED}|(?:{_MUST}) {_GO}|{_ASK} {_END}|{_BARE_END}){_PLACE}")
+_CORE = re.compile(
+    rf"(?:{_FAREWELL}|{_DONE}|{_TOGETHER}|{_DISMISSED}|(?:{_MUST}) {_GO}|{_ASK} {_END}|{_BARE_END}){_PLACE}"
+)
 _STATES_DONE = re.compile(_DONE)
 _LEFT = re.compile(r"i am (?:leaving|off|out|going|heading (?:out|off|home)|done|going to (?:bed|sleep))")
 _NOT_DONE = re.compile(

@@ -7,7 +7,7 @@
 
 Time is the line of appended sound: every position and the idle time-out are counted in its samples.
 
-A turn is answered in three steps that overlap: a pause of 160 ms starts recognition of what was said so far; its words
+A turn is answered in three steps that overlap: a pause of 96 ms starts recognition of what was said so far; its words
 start an answer (`Ahead`) while the rest of the silence still runs; the end of the turn adopts that answer when its prompt
 is the very one that is needed now, else it is thrown away and made anew. Speech that goes on throws it away at once.
 

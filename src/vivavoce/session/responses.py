@@ -84,7 +84,7 @@ class Responses:
         """The person speaks: what was wished or expected is overtaken, the server answers the new turn."""
         self._expected = False
         self._wish = None
-        if self._pending and self._asked:
+        if self._asked:
             self._asked.unwanted = True
 
     def created(self, response_id: str, metadata: Mapping[str, Any]) -> bool:

@@ -31,7 +31,7 @@ from vivavoce.session.responses import Responses
 from vivavoce.session.scribe import Scribe
 from vivavoce.session.settings import FINISH_TOOL, Settings
 from vivavoce.session.speech import Speech, SpeechEvent
-from vivavoce.session.transcript import Transcript, Who
+from vivavoce.session.transcript import Transcript
 from vivavoce.session.trouble import Weight, mapping, outcome, weigh
 
 
@@ -245,7 +245,9 @@ class Session:
             ):
                 self._receive_person(event)
             case server.ItemAdded() | server.ItemCreated() | server.ItemDone():
-                self._receive_item(event)
+                self._transcript.item(event.item, event.previous_item_id)
+                if isinstance(event, server.ItemDone):
+                    self._speech.item_done_elsewhere(event.item)
             case server.ResponseCreated() | server.ResponseDone():
                 self._receive_response(event)
             case (
@@ -338,22 +340,6 @@ class Session:
             self._transcript.stop_waiting()
             self._server.append(off)
         self._show(warning)
-
-    def _receive_item(self, event: server.ItemAdded | server.ItemCreated | server.ItemDone) -> None:
-        item, previous_id = event.item, event.previous_item_id
-        item_id = item.get("id")
-        if not isinstance(item_id, str):
-            return
-        if item.get("type") != "message" or item.get("role") == "system":
-            self._transcript.place(item_id, Who.PLACE, previous_id)
-        elif item.get("role") == "assistant":
-            self._transcript.place(item_id, Who.ASSISTANT, previous_id)
-            if isinstance(event, server.ItemDone) and not self._speech.knows(item_id):
-                self._transcript.close(item_id, interrupted=False)  # no response says it: nothing more will come
-        elif text := _typed_text(item):
-            self._transcript.person_said(item_id, text, previous_id)
-        else:
-            self._transcript.person_spoke(item_id, previous_id)
 
     # ---- replies
 
@@ -494,10 +480,3 @@ class Session:
         self._show(*self._transcript.to_show())
         self._opening.stage = Stage.OVER
         self._world.append(Finish(reason))
-
-
-def _typed_text(item: Mapping[str, Any]) -> str:
-    """An item of the person that is text has its words with it."""
-    content = item.get("content")
-    parts = [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
-    return " ".join(str(part.get("text") or "") for part in parts if part.get("type") == "input_text")

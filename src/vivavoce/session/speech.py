@@ -116,6 +116,12 @@ class Speech:
         if item_id is not None:
             self._complete(self._playback.begin(item_id, event.response_id))
 
+    def item_done_elsewhere(self, item: Mapping[str, Any]) -> None:
+        """`conversation.item.done`: an item of the assistant that no response has said here will not be said any more."""
+        item_id = _message_id(item)
+        if item_id is not None and not self.knows(item_id):
+            self._transcript.close(item_id, interrupted=False)
+
     def response_done(self, response_id: str) -> None:
         """No more will come of that response."""
         for reply in self._playback.of(response_id):

@@ -7,8 +7,10 @@ the words it answers, but not for ever (`overdue`), and a failed transcription s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Any
 
 from vivavoce.session.happenings import AssistantDelta, AssistantSaid, Happening, UserSaid
 
@@ -141,6 +143,20 @@ class Transcript:
         shown = previous_id in self._gone or previous_id in self._entries
         return 0 if shown else len(self._order)
 
+    def item(self, item: Mapping[str, Any], previous_id: str | None) -> None:
+        """An item is in the conversation: whose it is, and its place. One that is neither person's has only a place."""
+        item_id = item.get("id")
+        if not isinstance(item_id, str):
+            return
+        if item.get("type") != "message" or item.get("role") == "system":
+            self.place(item_id, Who.PLACE, previous_id)
+        elif item.get("role") == "assistant":
+            self.place(item_id, Who.ASSISTANT, previous_id)
+        elif text := _typed(item):
+            self.person_said(item_id, text, previous_id)
+        else:
+            self.person_spoke(item_id, previous_id)
+
     def person_spoke(self, item_id: str, previous_id: str | None) -> None:
         """A turn was committed; its words will follow, if anybody writes them down."""
         entry = self.place(item_id, Who.PERSON if self._written_down else Who.PLACE, previous_id)
@@ -185,9 +201,9 @@ class Transcript:
         entry.heard_ms, entry.received_ms, entry.sound_complete = heard_ms, received_ms, complete
 
     def close(self, item_id: str, *, interrupted: bool) -> None:
-        """The item was heard to its end, or cut."""
+        """The item of the assistant was heard to its end, or cut."""
         entry = self._entries.get(item_id)
-        if entry is None or entry.settled:
+        if entry is None or entry.settled or entry.who is not Who.ASSISTANT:
             return
         entry.interrupted = interrupted
         entry.words_complete = entry.settled = True
@@ -235,3 +251,10 @@ class Transcript:
 def _said(entry: Entry) -> AssistantSaid:
     heard_text = entry.text[: entry.shown]  # an estimate that has been shown is not taken back
     return AssistantSaid(entry.item_id, entry.text, heard_text, entry.heard_ms, entry.interrupted)
+
+
+def _typed(item: Mapping[str, Any]) -> str:
+    """The words of an item that is text; "" where it is sound, or says nothing."""
+    content = item.get("content")
+    parts = [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
+    return " ".join(str(part.get("text") or "") for part in parts if part.get("type") == "input_text")

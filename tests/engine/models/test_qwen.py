@@ -39,9 +39,9 @@ def test_instructions_are_part_of_the_prefix() -> None:
 
 
 def test_the_clock_is_told_only_to_who_asks_about_it() -> None:
-    assert "15:30" in qwen.talker("", [_user("What time is it?")], _NOW)
-    assert "15:30" not in qwen.talker("", [_user("Tell me a joke.")], _NOW)
-    assert "15:30" not in qwen.talker_prefix("")
+    assert "3:30 PM" in qwen.talker("", [_user("What time is it?")], _NOW)
+    assert "3:30 PM" not in qwen.talker("", [_user("Tell me a joke.")], _NOW)
+    assert "3:30 PM" not in qwen.talker_prefix("")
 
 
 def test_the_result_of_a_function_is_told_with_its_name() -> None:
@@ -64,6 +64,12 @@ def test_the_decider_sees_the_call_before_for_what_follows_it() -> None:
     assert "do f" in prompt
     assert qwen.CALL in prompt
     assert prompt.startswith(qwen.decider_prefix(_TOOLS))
+
+
+def test_the_call_before_is_not_shown_to_what_stands_by_itself() -> None:
+    assert "do f" not in qwen.decider(
+        _TOOLS, [*_called(), {"role": "assistant", "content": "42."}, _user("Who is the king of Norway?")]
+    )
 
 
 def test_a_result_is_not_decided_about_again() -> None:

@@ -32,7 +32,22 @@ def test_pieces_give_the_same_words_as_the_whole(size: int) -> None:
     text = "Answer: **Sure**, here it is:\n\n1. Eggs and `milk`\n2. Some [bread](http://a.b) \U0001f600\nThat is _all_ of it."
     stream = Stream()
     said = "".join(stream.add(text[at : at + size]) for at in range(0, len(text), size)) + stream.end()
-    assert said.split() == "Sure, here it is: Eggs and milk. Some bread. That is all of it.".split()
+    assert said.split() == [
+        "Sure,",
+        "here",
+        "it",
+        "is:",
+        "Eggs",
+        "and",
+        "milk.",
+        "Some",
+        "bread.",
+        "That",
+        "is",
+        "all",
+        "of",
+        "it.",
+    ]
 
 
 def test_words_come_before_the_text_is_whole() -> None:

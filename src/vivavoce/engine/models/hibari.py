@@ -27,6 +27,8 @@ _DOMAIN = re.compile(r"\b[a-z][\w-]*(?:\.[a-z][\w-]*)*\.(?:com|org|net|edu|gov|i
 _ADDRESS_WORDS = {".": " dot ", "/": " slash ", "@": " at ", "-": " dash ", "_": " underscore ", "?": " question mark "}
 _MINUS = re.compile(r"(?<![\w.)])[-\u2212](?=\d)")
 _BETWEEN = (
+    (re.compile(r"(?<=\d)\s*\+\s*(?=\d)"), " plus "),
+    (re.compile(r"(?<=\d)\s+[-\u2212]\s+(?=\d)"), " minus "),
     (re.compile(r"(?<=\d)\s*[x\u00d7]\s*(?=\d)"), " times "),
     (re.compile(r"(?<=\d)\s*\u00f7\s*(?=\d)"), " divided by "),
 )

@@ -24,9 +24,9 @@ _OUTCOME = object()
 class Completions:
     """One loaded model with two slots, each remembering the prompt it read last.
 
-    Reading uses `threads` (every core this process may use, at most four, when None); writing uses half of them. The threads of llama.cpp wait for
-    each other by spinning, many hundred times a token: on two busy cores two of them write at 3 tokens a second, one at 13, and
-    speech needs four. The other half is left to the voice and the sound.
+    Reading uses `threads` (every core this process may use, at most four, when None); writing uses half of them. The
+    threads of llama.cpp wait for each other by spinning, many hundred times a token: on two busy cores two of them write
+    3 tokens a second, one writes 9 to 13, and speech needs four. The other half is left to the voice and the sound.
 
     Raises `MissingExtra`, `BadSettings` when the file is no model.
     """

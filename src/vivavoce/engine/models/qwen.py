@@ -36,6 +36,12 @@ _ABOUT_NOW = re.compile(
     r"\b(time|date|clock|today|tonight|tomorrow|yesterday|now|day|week|weekday|month|year|hour|morning|evening)\b",
     re.IGNORECASE,
 )
+_FOLLOWS = re.compile(
+    r"^\W*(?:(?:ok|okay|yes|no|great|thanks|thank you)\W+)*(?:and|or|also|again|then|now|what about|how about|what if|"
+    r"make (?:it|that)|"
+    r"the same|same|try|in|for|at|another|one more|only|instead|(?:[\w']+\W*){1,3}$)|\b(?:instead|as well|the same|too)\W*$",
+    re.IGNORECASE,
+)  # what continues the request before; anything else is decided by itself, or a call breeds calls
 ANSWER = "<|im_start|>assistant\n"
 
 
@@ -66,7 +72,8 @@ def talker(instructions: str, messages: Sequence[Mapping[str, Any]], now: dateti
         for call in message.get("calls") or ():
             names[str(call.get("call_id"))] = call["name"].replace("_", " ")
         if n == last_user and _ABOUT_NOW.search(text):
-            text = f"({now:%A}, {now.day} {now:%B %Y}, {now:%H:%M}) {text}"
+            clock = f"{now:%I:%M %p}".lstrip("0")
+            text = f"({now:%A}, {now.day} {now:%B %Y}, {clock}) {text}"
         if text:
             said.append(_turn(message["role"], text))
     return "".join(said) + ANSWER
@@ -89,7 +96,7 @@ def decider(tools: Sequence[Mapping[str, Any]], messages: Sequence[Mapping[str, 
     at = _last(messages, "user")
     before = _last(messages[:at], "user")
     calls = [call for one in messages[max(before, 0) : at] for call in one.get("calls") or ()]
-    if before >= 0 and calls:
+    if before >= 0 and calls and _FOLLOWS.search(_said(messages[at])):
         said.append(_turn("user", _said(messages[before])))
         body = "\n".join(f'{CALL}{call["name"]}", "arguments": {call["arguments"]}}}\n</tool_call>' for call in calls)
         said.append(_turn("assistant", plain(body)))

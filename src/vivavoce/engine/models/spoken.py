@@ -14,7 +14,7 @@ _JOINERS = {"\u200d", "\ufe0e", "\ufe0f", "\u20e3"}
 _BREAK = re.compile(r"[ \t]*\n\s*")
 _SPACES = re.compile(r"[ \t]{2,}")
 _SPOKEN_SYMBOLS = frozenset("°©®™€£$¥%+=<>^|~")
-_UNFINISHED = re.compile(r"[\s*_`#\[\]()<>!|~-]*$")
+_UNFINISHED = re.compile(r"[\s*_`#\[(<!|~-]*$")
 _LIST_MARK = re.compile(r"(?:^|\n)[ \t]*(?:[-*+\u2022]|\d{1,2}[.)])?$")
 _FIRST_HELD = 12
 
@@ -56,7 +56,7 @@ class Stream:
 
     def end(self) -> str:
         """What was held back."""
-        return self._more(self._text).rstrip()
+        return self._more(self._text)
 
     def _cut(self) -> int:
         """Behind the last word that is complete and not the mark of a list."""
@@ -68,6 +68,6 @@ class Stream:
 
     def _more(self, text: str) -> str:
         """What has become sayable since the last time."""
-        whole = clean(_LABEL.sub("", text)).lstrip()
+        whole = clean(_LABEL.sub("", text)).strip()
         more, self._said = whole[self._said :], max(self._said, len(whole))
         return more

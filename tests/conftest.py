@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("virtual-audio.sh")
+SCRIPT = Path(__file__).parent / "devices" / "virtual-audio.sh"
 
 
 @dataclass

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from vivavoce.cli.models import models
+
+
+def test_the_path_is_the_one_in_the_environment(tmp_path: Path) -> None:
+    result = CliRunner().invoke(models, ["path"], env={"VIVA_MODELS": str(tmp_path)})
+    assert result.exit_code == 0
+    assert result.output == f"{tmp_path}\n"
+
+
+def test_the_list_names_every_model_with_licence_and_whether_it_is_here(tmp_path: Path) -> None:
+    result = CliRunner().invoke(models, ["list"], env={"VIVA_MODELS": str(tmp_path)})
+    assert result.exit_code == 0
+    lines = {line.split()[0]: line for line in result.output.splitlines() if line.strip()}
+    assert {"base", "tiny.en", "small", "medium", "silero", "heart"} <= set(lines)
+    assert "MIT" in lines["base"]
+    assert " no " in lines["base"]
+    assert "Systran/faster-whisper-base" in lines["base"]
+    assert "491 MB" in lines["small"]
+
+
+def test_the_voice_comes_with_its_package(tmp_path: Path) -> None:
+    result = CliRunner().invoke(models, ["fetch", "heart"], env={"VIVA_MODELS": str(tmp_path)})
+    assert result.exit_code == 0
+    assert "nothing to fetch" in result.output
+
+
+def test_an_unknown_name_is_told(tmp_path: Path) -> None:
+    result = CliRunner().invoke(models, ["fetch", "huge"], env={"VIVA_MODELS": str(tmp_path)})
+    assert result.exit_code != 0
+    assert "huge" in str(result.exception)
