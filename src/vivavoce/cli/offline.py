@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from vivavoce.engine.models import chat
 from vivavoce.engine.opening import open_stages
 from vivavoce.engine.settings import voice_language_note
 from vivavoce.wire.offline import OfflineWire
+
+DEFAULT_BRAIN = "small"
 
 
 def offline_wire(
@@ -15,7 +18,16 @@ def offline_wire(
 ) -> OfflineWire:
     """A wire to an engine of this talk's own; models are loaded, and fetched where needed, when it is opened."""
     announce(f"Brain: {brain} (--brain); recogniser: {recogniser} (--recogniser)")
+    if brain == DEFAULT_BRAIN:
+        _offer_ollama(announce)
     note = voice_language_note(language)
     if note is not None:
         announce(note)
     return OfflineWire(functools.partial(open_stages, brain, recogniser, key_env=key_env))
+
+
+def _offer_ollama(announce: Callable[[str], None]) -> None:
+    """A larger model may be on this machine already."""
+    found = chat.ollama()
+    if found:
+        announce(f"Ollama answers on this machine: --brain {chat.OLLAMA}/v1#{found[0]} talks with its model.")

@@ -158,7 +158,9 @@ def _wire(wishes: Wishes, choice: choose.Choice, screen: Screen) -> Wire:
         return wire_for(choice)
     from vivavoce.cli.offline import offline_wire  # noqa: PLC0415  # a talk with a server needs no engine
 
-    return offline_wire(wishes.brain, wishes.recogniser, wishes.language, _brain_key(wishes), lambda line: _announce(screen, line))
+    return offline_wire(
+        wishes.brain, wishes.recogniser, wishes.language, _brain_key(wishes), lambda line: _announce(screen, line)
+    )
 
 
 # ---- who speaks for the person
