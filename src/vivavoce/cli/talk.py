@@ -83,7 +83,11 @@ class _OrderedCommand(click.Command):
 @click.option("--preview", is_flag=True, help="Speak Azure's deprecated preview protocol.")
 @click.option("--model", metavar="M", help="Model; on Azure the deployment.")
 @click.option("--voice", metavar="V", help="Voice of the assistant.")
-@click.option("--language", metavar="L", help="Language you speak, such as en or de; detected if not given.")
+@click.option(
+    "--language",
+    metavar="L",
+    help="Language you speak, such as en or de; a server detects it if not given, offline it is English.",
+)
 @click.option("--instructions", metavar="TEXT|@FILE", help="What the assistant is told to be.")
 @click.option("--transcription-model", metavar="M", help="Who writes down what you say; on Azure a deployment.")
 @click.option("--key-env", metavar="NAME", help="Send the key in this variable to --server URL.")

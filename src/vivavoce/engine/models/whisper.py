@@ -25,7 +25,7 @@ _WINDOW_S = 30
 _TAIL_S = 6
 _HOP = 160
 _FFT = 400
-_TOKENS_BASE, _TOKENS_PER_S = 8, 6
+_TOKENS_BASE, _TOKENS_PER_S = 8, 5  # nobody speaks faster; what reaches the cap has begun to loop
 _LONGEST_TOKENS = 224
 _POOR_LOGPROB = -1.0
 _LOOPED_RATIO = 2.4  # gzip ratio above which text repeats itself; the value of OpenAI's own decoder
@@ -97,9 +97,11 @@ class Whisper:
         language = _code(language) if self._multilingual else "en"
         texts = []
         for piece in _pieces(sound):
-            text, language = self._piece(piece, language)
-            texts.append(text)
-        return Recognised(" ".join(text for text in texts if text), language or "en")
+            text, heard_in = self._piece(piece, language)
+            if text:
+                texts.append(text)
+                language = heard_in
+        return Recognised(" ".join(texts), language or "en")
 
     def _piece(self, sound: Floats, language: str | None) -> tuple[str, str | None]:
         """The words in at most 30 s, and their language."""
@@ -127,7 +129,7 @@ class Whisper:
             encoded,
             [prompt],
             beam_size=1,
-            max_length=len(prompt) + limit,
+            max_length=2 * limit,  # CTranslate2 keeps half of it for a prompt
             return_scores=True,
             return_no_speech_prob=True,
             **self._silenced,
