@@ -313,6 +313,14 @@ def test_a_committed_turn_stands_behind_its_previous_item() -> None:
     assert [line.text for line in talk.shown(UserSaid)] == ["one", "two", "three"]
 
 
+def test_an_item_stands_behind_its_previous_item() -> None:
+    talk = Conversation(WRITTEN)
+    for user, previous in (("u1", None), ("u3", "u1"), ("u2", "u1")):
+        talk.says(said.ItemAdded({"id": user, "type": "message", "role": "user"}, previous))
+    talk.says(written("u3", "three"), written("u2", "two"), written("u1", "one"))
+    assert [line.text for line in talk.shown(UserSaid)] == ["one", "two", "three"]
+
+
 def test_a_reply_without_a_turn_takes_the_floor() -> None:
     talk = Conversation()
     talk.says(created("R"))
