@@ -554,7 +554,7 @@ def test_goodbye_calls_the_function_without_asking_the_model() -> None:
     assert desk.has_a_free_slot()
 
 
-def test_the_farewell_is_thought_without_the_call_that_ended_the_talk() -> None:
+def test_the_farewell_answers_a_goodbye_and_knows_nothing_of_the_call() -> None:
     desk = ready(tools=[FINISH])
     desk.speaks()
     desk.hears("Goodbye then.")
@@ -563,7 +563,7 @@ def test_the_farewell_is_thought_without_the_call_that_ended_the_talk() -> None:
         client.CreateItem({"type": "function_call_output", "call_id": call_id, "output": '{"ok":true}'}),
         client.CreateResponse({"tool_choice": "none"}),
     )
-    assert list(desk.job(Answer).prompt.messages) == [{"role": "user", "content": "Goodbye then."}]
+    assert list(desk.job(Answer).prompt.messages) == [{"role": "user", "content": "Goodbye then. Goodbye!"}]
 
 
 def test_after_the_output_of_the_goodbye_call_it_is_not_called_again() -> None:

@@ -17,6 +17,7 @@ from vivavoce.engine.settings import GOODBYE, among, mapping, refused, text
 from vivavoce.errors import ProtocolError
 from vivavoce.pcm import SAMPLE_BYTES, SAMPLES_PER_MS, even
 
+FAREWELL_TOLD = " Goodbye!"  # a small model answers "you can hang up now" with anything but a farewell
 SILENCE_TOLD = "(I have said nothing for a while.)"
 TOLD_CHARACTERS = 12_000  # about 3,000 tokens; the rest of the model's window is for instructions, tools and the answer
 KEPT_CHARACTERS = 3_000  # cut well below, so that the cached beginning of the prompt stays the same for many turns
@@ -214,11 +215,13 @@ def told(items: Iterable[Item]) -> list[dict[str, Any]]:
             case CallItem() if item.name != GOODBYE:
                 calls.add(item.call_id)
                 _add_call(messages, item)
+            case CallItem() if messages and messages[-1]["role"] == "user":
+                messages[-1]["content"] += FAREWELL_TOLD
             case OutputItem() if item.call_id in calls:
                 messages.append({"role": "tool", "content": item.output, "call_id": item.call_id})
             case TextItem() | SpokenItem() | ReplyItem() if item.told:
                 messages.append({"role": _role(item), "content": item.told})
-            case _:  # no words, or the goodbye call
+            case _:  # no words, or the answer of the goodbye call
                 pass
     return messages
 
