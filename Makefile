@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: talk test check fast lint clean help
+.PHONY: talk test check fast pure lint clean help
 
 help:
 	@echo "make talk   have a conversation (ARGS='--verbose' passes arguments to viva talk)"
@@ -18,7 +18,7 @@ test: $(VENV)/.test
 	@$(BIN)/viva models fetch
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.test lint fast
+check: $(VENV)/.test lint fast pure
 
 lint:
 	@$(BIN)/ruff check .
@@ -29,13 +29,20 @@ lint:
 fast:
 	@$(BIN)/python -m pytest -q -m "not models and not sound and not slow" $(ARGS)
 
+# the pure rooms are covered whole, branches too, by their own tests
+pure:
+	@$(BIN)/python -m pytest -q -p no:randomly tests/events tests/session --cov=vivavoce.events --cov=vivavoce.session \
+		--cov-branch --cov-report= --cov-fail-under=100
+	@$(BIN)/python -m pytest -q -p no:randomly tests/engine/test_turns.py tests/engine/test_protocol*.py \
+		--cov=vivavoce.engine.protocol --cov=vivavoce.engine.turns --cov-branch --cov-report= --cov-fail-under=100
+
 # libportaudio2: the sound card; python3-venv: Debian's Python has no ensurepip without it
 $(VENV)/bin/python:
 	@scripts/system-packages.sh libportaudio2 python3-venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Viva Voce needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -U pip
+	@{ $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q --disable-pip-version-check -U pip; } || \
+		{ rm -rf $(VENV); echo "The virtual environment could not be made: see above (Debian: apt-get install python3-venv)."; exit 1; }
 
 $(VENV)/.talk: $(VENV)/bin/python pyproject.toml
 	@scripts/system-packages.sh libportaudio2

@@ -71,7 +71,7 @@ class Straight:
                 break
         now = time.perf_counter()
         took["vad"] = heard_ms - end_ms + (now - began) * 1000
-        text = self.stages.hear.hear(for_hearing((pcm + silence(1000))[: heard_ms * BYTES_PER_MS]), None).text
+        text = self.stages.hear.hear(for_hearing((pcm + silence(1000))[: heard_ms * BYTES_PER_MS]), "en").text
         now, before = time.perf_counter(), now
         took["asr"] = (now - before) * 1000
         self.messages.append({"role": "user", "content": text})

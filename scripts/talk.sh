@@ -4,9 +4,14 @@
 set -u
 viva=$1
 shift
-"$viva" talk "$@"
+if [ "$#" -gt 0 ]; then
+    exec "$viva" talk "$@"
+fi
+began=$(date +%s)
+"$viva" talk
 code=$?
-if [ "$code" != 3 ] || [ "$#" != 0 ]; then
+# 3: no audio device. Devices are opened first of all; a talk that lasted had them and lost one, which is no case for a demonstration.
+if [ "$code" != 3 ] || [ $(($(date +%s) - began)) -gt 10 ]; then
     exit "$code"
 fi
 voices=tests/recordings
@@ -15,8 +20,8 @@ demo() {
         --mic "$voices/questions/09.wav@1.5" --mic "$voices/questions/10.wav" "$@"
 }
 echo
-echo "There is no microphone here, so four recorded voices speak for you: a question about the weather, a request for a story,"
-echo "a question that interrupts it, and a goodbye."
+echo "So four recorded voices speak for you: a question about the weather, a request for a story, a question that interrupts it,"
+echo "and a goodbye."
 demo
 code=$?
 if [ "$code" = 3 ]; then

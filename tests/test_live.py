@@ -261,3 +261,71 @@ def test_cancelling_a_talk_closes_its_parts() -> None:
         raise AssertionError("a cancelled talk must not return")
 
     assert asyncio.run(cancelled()).closed == 1
+
+
+def test_leaving_does_not_wait_for_a_function_that_still_runs() -> None:
+    class Slow:
+        cancelled = False
+
+        async def call(self, name: str, arguments: Any) -> tuple[str, str | None]:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                self.cancelled = True
+                raise
+            return name, str(arguments)
+
+    slow = Slow()
+    item = {"id": "c", "type": "function_call", "call_id": "c1", "name": "open", "arguments": "{}"}
+    call = (ResponseCreated({"id": "q"}), OutputItemDone("q", item), ResponseDone({"id": "q", "status": "completed"}))
+    outcome, _ = hold(ListWire(*OPENING, *call), settings=Settings(max_s=0.1), functions=slow)
+    assert outcome.reason == "max_minutes"
+    assert slow.cancelled
+
+
+def test_a_reader_that_goes_away_ends_the_talk() -> None:
+    class Closed(ListScreen):
+        def show(self, happening: Happening, t: float, out_ms: int | None) -> None:
+            super().show(happening, t, out_ms)
+            raise BrokenPipeError
+
+    async def talk() -> Outcome:
+        parts = Parts(Session(Settings()), ListWire(*OPENING), MemoryMicrophone(ends=False), MemorySpeaker(), Closed())
+        return await asyncio.wait_for(run(parts), 10)
+
+    assert asyncio.run(talk()) == Outcome("interrupt")
+
+
+def test_a_screen_with_a_bug_ends_the_talk_in_order() -> None:
+    class Broken(ListScreen):
+        def show(self, happening: Happening, t: float, out_ms: int | None) -> None:
+            super().show(happening, t, out_ms)
+            if happening != Ended("error"):
+                raise ValueError("oops")
+
+    async def talk() -> tuple[Outcome, ListWire]:
+        wire = ListWire(*OPENING)
+        parts = Parts(Session(Settings()), wire, MemoryMicrophone(ends=False), MemorySpeaker(), Broken())
+        return await asyncio.wait_for(run(parts), 10), wire
+
+    outcome, wire = asyncio.run(talk())
+    assert outcome.reason == "error"
+    assert wire.closed == 1
+
+
+def test_an_error_behind_the_goodbye_does_not_change_how_the_talk_ended() -> None:
+    outcome, _ = hold(ListWire(*OPENING, *FINISH, ServerGone("late", code=1006)))
+    assert outcome == Outcome("goodbye")
+
+
+def test_a_part_that_cannot_be_closed_is_told_and_the_others_are_closed() -> None:
+    class Stuck(MemoryMicrophone):
+        async def close(self) -> None:
+            raise RuntimeError("stuck")
+
+    wire = ListWire(*OPENING, *FINISH)
+    outcome, screen = hold(wire, microphone=Stuck(ends=False))
+    assert outcome.reason == "goodbye"
+    assert wire.closed == 1
+    assert screen.of(Errored)[-1].message == "RuntimeError: stuck"
+    assert screen.shown[-1] == Ended("goodbye")

@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
-from vivavoce.errors import NoDevice, ProtocolError, Reason, ServerGone, VivaError
+from vivavoce.errors import NoDevice, ProtocolError, Reason, Refused, ServerGone, VivaError
 from vivavoce.ports import Heard, Hushed, Microphone, Screen, Speaker, Trouble, Wire
 from vivavoce.session.effects import Call, Effect, Finish, Hush, Play, Show
 from vivavoce.session.happenings import Ended, Errored, Happening, Ready
 from vivavoce.session.session import Session
 
 _GATHER_S = 0.04  # two blocks of the microphone at a time: half the wake-ups and socket writes, for 10 ms more delay
+_LOOK_S = 0.2
 
 
 class Functions(Protocol):
@@ -75,8 +76,10 @@ class Talk:
         self._over: asyncio.Future[Reason] = self._loop.create_future()
         self._alarm: asyncio.TimerHandle | None = None
         self._group: asyncio.TaskGroup | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._ready = asyncio.Event()
         self._error: VivaError | None = None
+        self._unread = False
 
     @property
     def quiet(self) -> bool:
@@ -88,10 +91,11 @@ class Talk:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                work = [group.create_task(self._guard(job)) for job in self._jobs()]
+                for job in self._jobs():
+                    self._begin(job)
                 reason = await self._over
                 self._group = None
-                for task in work:
+                for task in self._tasks:
                     task.cancel()
         finally:
             if self._alarm:
@@ -126,24 +130,48 @@ class Talk:
             jobs.append(self._read(self._parts.typed))
         return jobs
 
+    def _begin(self, job: Coroutine[Any, Any, None]) -> None:
+        if self._group is None:
+            job.close()
+            return
+        task = self._group.create_task(self._guard(job))
+        self._tasks.append(task)
+        task.add_done_callback(self._tasks.remove)
+
     async def _guard(self, job: Coroutine[Any, Any, None]) -> None:
-        """An error of the world becomes the end of the talk, told in one sentence; a bug becomes one too, with its name."""
         try:
             await job
-        except VivaError as error:
-            self._error = error
-            self._input(self._session.gone, _code(error), str(error), error.reason)
         except Exception as error:  # noqa: BLE001  # a bug must end in a sentence and whole files, not in a hang
-            self._error = VivaError(f"Internal error, please report it: {type(error).__name__}: {error}")
-            self._error.__cause__ = error
-            self._input(self._session.gone, "internal_error", str(self._error), "error")
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """An error of the world becomes the end of the talk, told in one sentence; a bug becomes one too, with its name."""
+        if self._over.done():
+            return
+        if isinstance(error, VivaError):
+            code, known = _code(error), error
+        else:
+            code, known = (
+                "internal_error",
+                VivaError(f"Internal error, please report it: {type(error).__name__}: {error}"),
+            )
+            known.__cause__ = error
+        self._error = known
+        try:
+            self._input(self._session.gone, code, str(known), known.reason, _raw(known))
+        except Exception:  # noqa: BLE001  # the screen itself is what failed: `_flush` has ended the talk all the same
+            self._finish(known.reason)
 
     async def _converse(self) -> None:
         wire = self._parts.wire
+        opening = asyncio.ensure_future(wire.open())
         try:
-            await wire.open()
+            while not opening.done():
+                await asyncio.wait([opening], timeout=_LOOK_S)
+                self._pass_on(wire.warnings())  # a retry is told while it is waited for
+            await opening
         finally:
-            self._pass_on(wire.warnings())
+            opening.cancel()
         self._input(self._session.opened)
         while True:
             try:
@@ -201,8 +229,14 @@ class Talk:
 
     def _flush(self) -> None:
         session = self._session
+        problem: Exception | None = None
         for effect in session.to_world():
-            self._carry_out(effect)
+            try:
+                self._carry_out(effect)
+            except Exception as error:  # noqa: BLE001  # told below; a Hush or the end must not be lost behind it
+                problem = problem or error
+        if problem is not None:
+            raise problem
         for event in session.to_server():
             self._parts.wire.send(event)
         deadline = session.next_deadline()
@@ -214,8 +248,11 @@ class Talk:
 
     def _ring(self) -> None:
         self._alarm = None
-        self._session.tick(self._loop.time())
-        self._flush()
+        try:
+            self._session.tick(self._loop.time())
+            self._flush()
+        except Exception as error:  # noqa: BLE001  # as in `_guard`
+            self._fail(error)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -226,20 +263,27 @@ class Talk:
             case Show(what):
                 self._show(what)
             case Call():
-                if self._group:
-                    self._group.create_task(self._guard(self._call(effect)))
+                self._begin(self._call(effect))
             case Finish(reason):
-                if not self._over.done():
-                    self._over.set_result(reason)
+                self._finish(reason)
             case _:
                 assert_never(effect)
+
+    def _finish(self, reason: Reason) -> None:
+        if not self._over.done():
+            self._over.set_result(reason)
 
     def _show(self, what: Happening) -> None:
         if isinstance(what, Ready):
             self._parts.speaker.start()
             self._ready.set()
         out_ms = self._parts.speaker.out_ms if self._ready.is_set() else None
-        self._parts.screen.show(what, self._loop.time() - self._started, out_ms)
+        if not self._unread:
+            try:
+                self._parts.screen.show(what, self._loop.time() - self._started, out_ms)
+            except OSError:  # the reader of a pipe went away, and with it the wish to talk
+                self._unread = True
+                self._finish("interrupt")
         if self._parts.performer:
             self._parts.performer.saw(what)
 
@@ -251,14 +295,21 @@ class Talk:
         for part in (self._parts.microphone, self._parts.speaker, self._parts.wire):
             try:
                 await part.close()
-            except (VivaError, OSError) as error:
-                self._show(Errored("close_failed", str(error), fatal=False))
+            except Exception as error:  # noqa: BLE001  # told; the other parts are closed all the same
+                self._show(Errored("close_failed", f"{type(error).__name__}: {error}", fatal=False))
 
 
 def _code(error: VivaError) -> str:
     if isinstance(error, ServerGone):
         return "connection_lost" if error.code is not None else "no_connection"
     return "no_device" if isinstance(error, NoDevice) else error.reason
+
+
+def _raw(error: VivaError) -> dict[str, Any] | None:
+    """What the server itself said, where it refused us."""
+    if isinstance(error, Refused) and (error.status or error.body):
+        return {"status": error.status, "body": error.body}
+    return None
 
 
 async def run(parts: Parts, started: float | None = None) -> Outcome:

@@ -354,7 +354,7 @@ def test_responses_without_an_id_each_show_their_usage() -> None:
 def test_what_the_time_brought_is_not_lost_when_the_person_speaks_at_that_moment() -> None:
     talk = Conversation()
     talk.types("hello")
-    talk.now = 10.0
+    talk.now = 15.0
     talk.says(began("v"))
     assert len(talk.words(CreateResponse)) == 2
 
@@ -459,18 +459,15 @@ def test_while_the_person_speaks_no_reply_is_missing() -> None:
     assert talk.ended is None
 
 
-def test_a_create_that_nobody_answers_twice_is_a_warning_and_the_talk_goes_on() -> None:
+def test_a_create_that_nobody_answers_twice_ends_the_talk_without_a_reply() -> None:
     talk = Conversation()
     talk.types("hello")
-    talk.wait(19.9)
+    talk.wait(29.9)
     assert len(talk.words(CreateResponse)) == 2
-    assert talk.shown(Warned) == []
-    talk.wait(0.1)
-    assert talk.shown(Warned) == [
-        Warned("no_response", "The server did not answer a request for a reply, twice; please say it again."),
-    ]
-    assert talk.session.quiet
     assert talk.ended is None
+    talk.wait(0.1)
+    assert talk.ended == "no_reply"
+    assert [(line.code, line.fatal) for line in talk.shown(Errored)] == [("no_reply", True)]
 
 
 def test_the_talk_ends_when_its_time_is_over_counted_from_ready() -> None:

@@ -91,7 +91,7 @@ def test_the_finish_tool_is_described_as_the_sample_described_it() -> None:
 
 def test_the_time_outs_are_those_of_the_reference() -> None:
     assert Timeouts() == Timeouts(
-        created_s=10.0, updated_s=5.0, response_created_s=10.0, reply_s=30.0, transcript_s=10.0, farewell_s=3.0
+        created_s=10.0, updated_s=5.0, response_created_s=15.0, reply_s=30.0, transcript_s=10.0, farewell_s=3.0
     )
 
 

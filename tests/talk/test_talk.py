@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,34 @@ def test_an_endpoint_without_a_credential_names_both_ways() -> None:
     assert seen.code == 2
     assert "AZURE_OPENAI_API_KEY" in seen.err
     assert "AZURE_OPENAI_USE_ENTRA" in seen.err
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_reader_that_has_seen_enough_ends_the_talk_without_a_traceback(as_json: bool) -> None:
+    async def hold() -> tuple[int, str]:
+        async with running(NumberedServer([Answer("A long story. And more of it.", 9000)])) as server:
+            flags = " --json" if as_json else ""
+            command = f"{sys.executable} -c 'from vivavoce.cli.main import main; main()' talk --server {server.url}"
+            shell = f"{command} --say go --speaker none{flags} | head -1"
+            pipe = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_shell(shell, stdout=pipe, stderr=pipe)
+            out, err = await asyncio.wait_for(process.communicate(), 30)
+            return out.count(b"\n"), err.decode()
+
+    lines, err = asyncio.run(hold())
+    assert lines == 1
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+
+
+def test_a_speaker_never_overwrites_what_is_no_recording_of_ours(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("precious")
+    voice = tmp_path / "voice.wav"
+    voice.write_bytes(Path(QUESTION).read_bytes())
+    for args in (["--say", "x", "--speaker", str(notes)], ["--mic", str(voice), "--speaker", str(voice)]):
+        seen = asyncio.run(viva("--server", "ws://127.0.0.1:9", *args))
+        assert seen.code == 2
+        assert "overwritten" in seen.err
+    assert notes.read_text() == "precious"
+    assert voice.read_bytes() == Path(QUESTION).read_bytes()

@@ -107,3 +107,11 @@ def test_colour_only_wraps_lines() -> None:
 
 def test_any_end_has_a_sentence() -> None:
     assert read(Ended("lost")) == "The talk is over (lost).\n"
+
+
+def test_sentences_that_end_without_a_space_are_lines_too() -> None:
+    assert read(AssistantDelta("a", "你好。今天")) == "Assistant: 你好。\n"
+
+
+def test_no_text_of_a_server_moves_the_cursor_or_breaks_a_line() -> None:
+    assert read(UserSaid("u", "one\x1b[2Jtwo\nthree")) == "You: one [2Jtwo three\n"

@@ -191,3 +191,37 @@ def test_the_example_invents_one_weather_per_city() -> None:
     first = call(tools, "get_weather", city="Paris")
     assert first == call(tools, "get_weather", city=" paris ") or json.loads(first[0])["city"] == "Paris"
     assert set(json.loads(first[0])) == {"city", "sky", "temperature_celsius"}
+
+
+def test_an_output_that_json_cannot_hold_is_an_error_output() -> None:
+    def odd() -> dict[tuple[int, int], int]:
+        """Odd."""
+        return {(1, 2): 3}
+
+    assert "TypeError" in str(call([tool(odd)], "odd")[1])
+
+
+def test_a_function_that_cancels_itself_or_leaves_is_answered() -> None:
+    async def cancel() -> str:
+        """Cancel."""
+        raise asyncio.CancelledError
+
+    async def leave() -> str:
+        """Leave."""
+        raise SystemExit(2)
+
+    assert call([tool(cancel)], "cancel")[1] == "RuntimeError: cancel was cancelled"
+    assert "SystemExit" in str(call([tool(leave)], "leave")[1])
+
+
+def test_an_alias_counts_once_and_a_wrapped_function_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "shop.py"
+    path.write_text(
+        "from functools import cache\n"
+        "def get(width: int) -> int:\n    'Get.'\n    return width\n"
+        "fetch = get\n"
+        "@cache\ndef cached(width: int) -> int:\n    'Get.'\n    return width\n"
+    )
+    tools, skipped = load(path)
+    assert [one.name for one in tools] == ["get"]
+    assert [sentence for sentence in skipped if "cached is wrapped" in sentence]

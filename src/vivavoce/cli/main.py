@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -63,4 +64,13 @@ def main() -> None:
     except VivaError as error:
         click.echo(f"Error: {error}", err=True)
         code = error.exit_code
+    _close_stdout()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _close_stdout() -> None:
+    """Flush; where the reader of the pipe went away, let the interpreter's own last flush go nowhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -37,6 +38,8 @@ def screen_for(wishes: Wishes, out: TextIO) -> Screen:
     """Where the talk is read."""
     if wishes.json:
         return JsonLines(out)
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="backslashreplace")  # a word the terminal cannot write must not end the talk
     colour = out.isatty() and not wishes.plain and not os.environ.get("NO_COLOR")
     return PlainLines(out, colour=colour, verbose=wishes.verbose)
 
@@ -74,7 +77,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     wire = _wire(wishes, choice, screen)
     voice, microphone = _microphone(wishes, lines)
     try:
-        speaker = _speaker(wishes.speaker)
+        speaker = _speaker(wishes.speaker, [line.name for line in lines if isinstance(line, Recording)])
     except VivaError:
         await microphone.close()
         raise
@@ -179,18 +182,24 @@ def _lines(wishes: Wishes) -> list[Line]:
 
 def _recording(value: str) -> Recording | None:
     """An existing path is a file; `FILE@S` begins S seconds after the first sound of the reply before it."""
-    if Path(value).is_file():
-        return Recording(value, load(value))
-    path, at, seconds = value.rpartition("@")
-    if not (at and Path(path).is_file()):
+    path = _recording_path(value)
+    if path is None:
         return None
+    if path == value:
+        return Recording(value, load(value))
     try:
-        wait_s = float(seconds)
+        wait_s = float(value.rpartition("@")[2])
     except ValueError:
         raise BadSettings(f"--mic {value}: what follows @ is a number of seconds, such as {path}@1.5.") from None
     if not 0 <= wait_s < float("inf"):
         raise BadSettings(f"--mic {value}: the seconds after @ cannot be negative or endless.")
     return Recording(path, load(path), wait_s)
+
+
+def _recording_path(value: str) -> str | None:
+    """The file in `FILE` or `FILE@S`; None when there is no such file, and a device is meant."""
+    path = value if Path(value).exists() else value.rpartition("@")[0]
+    return path if path and Path(path).exists() else None
 
 
 def _microphone(wishes: Wishes, lines: list[Line]) -> tuple[QueuedMicrophone | None, Microphone]:
@@ -220,11 +229,6 @@ def _microphone(wishes: Wishes, lines: list[Line]) -> tuple[QueuedMicrophone | N
         raise NoDevice(f"{error}{_no_such_file(name)}") from error
 
 
-def _recording_path(value: str) -> str | None:
-    path = value if Path(value).is_file() else value.rpartition("@")[0]
-    return path if path and Path(path).is_file() else None
-
-
 def _no_such_file(name: str) -> str:
     looks_like_one = "/" in name or os.sep in name or Path(name).suffix
     return f" (There is no file {name!r} either.)" if looks_like_one else ""
@@ -236,11 +240,18 @@ def _device(name: str) -> int | str | None:
     return int(name) if name.isdigit() else name
 
 
-def _speaker(name: str) -> Speaker:
+def _speaker(name: str, recordings: Sequence[str]) -> Speaker:
     if name == "none":
         return WavSpeaker(None)
-    if Path(name).suffix.lower() == ".wav" or Path(name).is_file():
+    path = Path(name)
+    if path.suffix.lower() == ".wav":
+        if any(path.exists() and path.samefile(recording) for recording in recordings):
+            raise BadSettings(f"--speaker {name} is also a --mic: it would be overwritten. Choose another file.")
         return WavSpeaker(name)
+    if path.exists():
+        raise BadSettings(
+            f"--speaker {name}: that file is there and is no .wav; it would be overwritten. Choose NAME.wav."
+        )
     from vivavoce.devices.soundcard import SoundCardSpeaker  # noqa: PLC0415  # a file needs no sound card
 
     return SoundCardSpeaker(_device(name))

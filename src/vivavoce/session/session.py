@@ -95,8 +95,8 @@ class Session:
         gave_up = self._responses.tick(now)
         if due is None or now < due:
             return
-        if gave_up:
-            self._warn("no_response", "The server did not answer a request for a reply, twice; please say it again.")
+        if gave_up and not self._responses.busy:
+            self._no_reply()
         self._check_deadlines()
         self._after()
 
@@ -127,11 +127,15 @@ class Session:
         elif self._end_at is not None and now >= self._end_at:
             self._finish("max_minutes")
         elif self._owed and self._reply_deadline is not None and now >= self._reply_deadline:
-            if self._farewell.reason:
-                self._finish(self._farewell.reason)
-            else:
-                wait_s = self.settings.timeouts.reply_s
-                self._fail("no_reply", f"No reply came within {wait_s:g} s; try again, or another model.", "no_reply")
+            self._no_reply()
+
+    def _no_reply(self) -> None:
+        """The server owes a reply and will not give it; a talk that was about to end just ends."""
+        if self._farewell.reason:
+            self._finish(self._farewell.reason)
+        else:
+            wait_s = self.settings.timeouts.reply_s
+            self._fail("no_reply", f"No reply came within {wait_s:g} s; try again, or another model.", "no_reply")
 
     @property
     def _owed(self) -> bool:

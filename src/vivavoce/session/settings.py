@@ -40,7 +40,7 @@ class Timeouts:
     Attributes:
         created_s: for `session.created` (reference section 2.4: 10 s).
         updated_s: for `session.updated` (5 s).
-        response_created_s: for `response.created` after our `response.create`.
+        response_created_s: for `response.created` after our `response.create`; it is asked twice, so half of `reply_s`.
         reply_s: for any sign of a reply that is owed; then the talk ends with `no_reply`.
         transcript_s: how long the words of the person may keep back the reply on the screen.
         farewell_s: how long the last words of the person may keep back the end.
@@ -48,7 +48,7 @@ class Timeouts:
 
     created_s: float = 10.0
     updated_s: float = 5.0
-    response_created_s: float = 10.0
+    response_created_s: float = 15.0
     reply_s: float = 30.0
     transcript_s: float = 10.0
     farewell_s: float = 3.0

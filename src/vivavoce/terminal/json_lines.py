@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import TextIO
 
-from vivavoce.session.happenings import Ended, Happening
+from vivavoce.session.happenings import Happening
 
 _NOT_SHOWN = frozenset({"expected"})
 
@@ -25,9 +25,4 @@ class JsonLines:
         for field in dataclasses.fields(happening):
             if field.name not in _NOT_SHOWN:
                 line[field.name] = getattr(happening, field.name)
-        try:
-            print(json.dumps(line, ensure_ascii=False), file=self._out, flush=True)
-        except BrokenPipeError:
-            if isinstance(happening, Ended):
-                return  # nobody reads any more, and this was the last line
-            raise
+        print(json.dumps(line, default=str), file=self._out, flush=True)  # ASCII: no terminal or pipe refuses it

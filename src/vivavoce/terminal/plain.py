@@ -13,7 +13,8 @@ from typing import TextIO
 from vivavoce.session import happenings as told
 from vivavoce.session.happenings import Happening
 
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"')\]]*\s+|\n")  # noqa: RUF001  # the marks of Chinese and Japanese
+_SENTENCE_END = re.compile(r"[.!?…][\"')\]]*\s+|[。！？]|\n")  # noqa: RUF001  # the marks of Chinese and Japanese
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _COLOURS = {"you": "36", "assistant": "32", "note": "2", "warning": "33", "error": "31"}
 
 
@@ -96,6 +97,7 @@ class PlainLines:
             self._line("note", json.dumps(error.raw))
 
     def _line(self, kind: str, text: str) -> None:
+        text = _CONTROL.sub(" ", text)  # whatever a model or a server says, a line is a line and moves no cursor
         if self._colour and text:
             text = f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
         print(text, file=self._out, flush=True)

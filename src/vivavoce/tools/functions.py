@@ -52,6 +52,8 @@ def tool(function: Callable[..., Any]) -> Tool:
     from pydantic import PydanticUserError, TypeAdapter, validate_call  # noqa: PLC0415  # 10 MB that most talks do not need
 
     name = function.__name__
+    if not inspect.isfunction(function):
+        raise BadSettings(f"{name} is wrapped in a {type(function).__name__} and no plain function.")
     if name == FINISH_TOOL:
         raise BadSettings(f"{name} is the name of the function that ends a talk; choose another.")
     doc = inspect.getdoc(function)
@@ -106,13 +108,22 @@ def load(path: Path) -> tuple[list[Tool], list[str]]:
     module = _run(path)
     tools: list[Tool] = []
     skipped: list[str] = []
-    for name, value in vars(module).items():
-        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_"):
-            try:
-                tools.append(tool(value))
-            except BadSettings as error:
-                skipped.append(f"{path.name}: {error} It is not offered to the model.")
+    mine = {
+        id(value): value for name, value in vars(module).items() if _is_of(module, name, value)
+    }  # an alias counts once
+    for value in mine.values():
+        try:
+            tools.append(tool(value))
+        except BadSettings as error:
+            skipped.append(f"{path.name}: {error} It is not offered to the model.")
     return tools, skipped
+
+
+def _is_of(module: ModuleType, name: str, value: object) -> bool:
+    """Public, callable, no class, and defined in this very file."""
+    if name.startswith("_") or inspect.isclass(value) or not callable(value):
+        return False
+    return getattr(value, "__module__", None) == module.__name__ and hasattr(value, "__name__")
 
 
 def _run(path: Path) -> ModuleType:
@@ -153,12 +164,12 @@ class Toolbox:
         limit = asyncio.timeout(self._timeout_s)
         try:
             async with limit:
-                value = await (found.run(**arguments) if found.is_async else _on_a_thread(found.run, arguments))
+                run = _on_the_loop if found.is_async else _on_a_thread
+                return _text(await run(found.run, arguments)), None
         except Exception as error:  # noqa: BLE001  # the function is a stranger's: whatever it raises is told to the model
             if limit.expired():
                 return _failure(f"{name} took longer than {self._timeout_s:g} s and was given up")
             return _failure(f"{type(error).__name__}: {error}")
-        return _text(value), None
 
 
 def _failure(why: str) -> tuple[str, str]:
@@ -167,6 +178,30 @@ def _failure(why: str) -> tuple[str, str]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+async def _on_the_loop(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Run it in a task of its own, so that a cancellation or a SystemExit of the function is its own, and not ours."""
+
+    async def work() -> tuple[Any, BaseException | None]:
+        try:
+            return await function(**arguments), None
+        except Exception as error:  # noqa: BLE001  # raised again below
+            return None, error
+        except SystemExit as error:
+            return None, RuntimeError(repr(error))
+
+    task = asyncio.ensure_future(work())
+    try:
+        await asyncio.wait([task])
+    finally:
+        task.cancel()
+    if task.cancelled():
+        raise RuntimeError(f"{function.__name__} was cancelled")
+    value, problem = task.result()
+    if problem is not None:
+        raise problem
+    return value
 
 
 async def _on_a_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
