@@ -6,6 +6,7 @@ No sentence here repeats the value at fault: people paste keys into the wrong va
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 from urllib.parse import quote as _quote
@@ -16,6 +17,7 @@ __all__ = ["azure_root", "custom_url", "is_loopback", "openai_url", "quote", "sh
 
 _SCHEMES = {"https": "wss", "wss": "wss", "http": "ws", "ws": "ws"}
 _AZURE_FORM = "https://NAME.openai.azure.com"
+_PLACE = re.compile(r"(\[[^\]]*\]|[^\[\]:]*)(:\d*)?")
 
 
 def azure_root(endpoint: str, name: str) -> str:
@@ -47,8 +49,17 @@ def custom_url(address: str, query: Mapping[str, str], *, path: str) -> str:
 
 
 def shown(url: str) -> str:
-    """An address without its query: that may hold a key, this may be shown."""
-    return url.partition("?")[0]
+    """An address without user name, password and query, which may hold a key; what is behind `#` stays.
+
+    Text that is no address comes back up to its first `?`.
+    """
+    before, sharp, behind = url.partition("#")
+    scheme, mark, rest = before.partition("?")[0].rpartition("://")
+    host, slash, path = rest.partition("/")
+    host = host.rpartition("@")[2]
+    if mark and not _PLACE.fullmatch(host):  # half a password, with a sign in it that ends the host
+        return f"{scheme}{mark}..."
+    return f"{scheme}{mark}{host}{slash}{path}{sharp}{behind.partition('?')[0]}"
 
 
 def quote(text: str) -> str:

@@ -33,9 +33,18 @@ INTERRUPTED, TERMINATED = 130, 143
     "--recogniser", default="base", show_default=True, metavar="base|tiny.en|PATH", help="The speech recogniser."
 )
 @click.option("--token-env", metavar="NAME", help="Clients must send the token in this variable.")
+@click.option("--key-env", metavar="NAME", help="Send the key in this variable to --brain URL.")
 @click.pass_context
 def engine(
-    ctx: click.Context, *, host: str, port: int, max_sessions: int, brain: str, recogniser: str, token_env: str | None
+    ctx: click.Context,
+    *,
+    host: str,
+    port: int,
+    max_sessions: int,
+    brain: str,
+    recogniser: str,
+    token_env: str | None,
+    key_env: str | None,
 ) -> None:
     """Serve the offline engine over the Realtime protocol.
 
@@ -45,7 +54,8 @@ def engine(
     from vivavoce.engine.serve import Door  # noqa: PLC0415  # as above
 
     door = Door(host, port, max_sessions, _token(token_env))
-    stages = open_stages(brain, recogniser)
+    _check_key(key_env, brain)
+    stages = open_stages(brain, recogniser, key_env=key_env)
     try:
         stopped_by = asyncio.run(serve_until_told(stages, door))
     finally:
@@ -62,6 +72,16 @@ def _token(name: str | None) -> str | None:
             f"--token-env {name}: this variable is not set. Put the token that clients must send into it."
         )
     return token
+
+
+def _check_key(name: str | None, brain: str) -> None:
+    """Said before the models are loaded."""
+    if name is None:
+        return
+    if not brain.startswith(("http://", "https://")):
+        raise BadSettings(f"--key-env {name} goes with --brain URL only: leave it out.")
+    if not os.environ.get(name, "").strip():
+        raise BadSettings(f"--key-env {name}: this variable is not set. Put the key for --brain URL into it.")
 
 
 async def serve_until_told(stages: Stages, door: Door) -> int:

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -44,17 +45,17 @@ def screen_for(wishes: Wishes, out: TextIO) -> Screen:
     return PlainLines(out, colour=colour, verbose=wishes.verbose)
 
 
-def failed(wishes: Wishes, error: VivaError) -> None:
+def failed(wishes: Wishes, error: VivaError, t: float) -> None:
     """The talk could not begin: say why, for people on stderr, for programs as the `error` and `end` lines."""
     if not wishes.json:
         click.echo(f"Error: {error}", err=True)
         return
     screen = JsonLines(sys.stdout)
-    screen.show(Errored(error.reason, str(error), fatal=True), 0.0, None)
-    screen.show(Ended(error.reason), 0.0, None)
+    screen.show(Errored(error.reason, str(error), fatal=True), t, None)
+    screen.show(Ended(error.reason), t, None)
 
 
-async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, str]) -> Parts:
+async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, str], started: float) -> Parts:
     """Everything a talk needs, opened but not connected.
 
     Raises:
@@ -71,7 +72,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     choice = choose.choose(environment, flags, offline_installed=_offline_installed())
     for line in choice.lines:
         _announce(screen, line)
-    toolbox = _toolbox(wishes, screen)
+    toolbox = _toolbox(wishes, screen, started)
     lines = _lines(wishes)
     settings = _settings(wishes, choice, toolbox)
     wire = _wire(wishes, choice, screen)
@@ -114,13 +115,13 @@ def _announce(screen: Screen, line: str) -> None:
         click.echo(line, err=True)
 
 
-def _toolbox(wishes: Wishes, screen: Screen) -> Toolbox:
+def _toolbox(wishes: Wishes, screen: Screen, started: float) -> Toolbox:
     tools = []
     for path in wishes.tools:
         found, skipped = load_tools(path)
         tools += found
         for sentence in skipped:
-            screen.show(Warned("tool_skipped", sentence), 0.0, None)
+            screen.show(Warned("tool_skipped", sentence), time.monotonic() - started, None)
         if not found:
             raise BadSettings(f"{path} defines no tool: a public function with type hints and a docstring becomes one.")
     return Toolbox(tools)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,11 +151,12 @@ def talk(ctx: click.Context, /, **given: object) -> None:
     wishes = Wishes(turns=ctx.meta["turns"], **given)  # type: ignore[arg-type]  # click made them what the options say
     from vivavoce.cli.parts import failed, screen_for  # noqa: PLC0415  # `viva --help` needs none of it
 
+    started = time.monotonic()
     screen = screen_for(wishes, sys.stdout)
     try:
-        outcome, terminated = asyncio.run(_hold(wishes, screen))
+        outcome, terminated = asyncio.run(_hold(wishes, screen, started))
     except VivaError as error:
-        failed(wishes, error)
+        failed(wishes, error, time.monotonic() - started)
         ctx.exit(error.exit_code)
     if outcome.error is not None and wishes.verbose and outcome.error.__cause__ is not None:
         import traceback  # noqa: PLC0415  # only for a bug, and only when asked for
@@ -165,13 +167,13 @@ def talk(ctx: click.Context, /, **given: object) -> None:
     ctx.exit(outcome.error.exit_code if outcome.error else _EXIT_CODES[outcome.reason])
 
 
-async def _hold(wishes: Wishes, screen: Screen) -> tuple[Outcome, bool]:
+async def _hold(wishes: Wishes, screen: Screen, started: float) -> tuple[Outcome, bool]:
     """One talk; and whether a SIGTERM ended it."""
     from vivavoce.cli.parts import parts_for  # noqa: PLC0415  # as above
     from vivavoce.live import Talk  # noqa: PLC0415  # as above
 
-    started = asyncio.get_running_loop().time()
-    talk_now = Talk(await parts_for(wishes, screen, dict(os.environ)), started)
+    parts = await parts_for(wishes, screen, dict(os.environ), started)
+    talk_now = Talk(parts, started)  # the clock of asyncio's loops is time.monotonic
     was_terminated = _on_signals(lambda: talk_now.leave("interrupt"))
     return await talk_now.run(), was_terminated()
 

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import re
 
-FINISH = "user_wants_to_finish_conversation"
-
 _SPELLINGS = (
     (r"[\u2018\u2019`]", "'"),
     (r"\bgood[- ]?b(?:ye|y|uy|i)\b(?! the\b)", "goodbye"),

@@ -7,21 +7,22 @@ What is asked of a handshake, in this order; each refusal has a JSON body in the
     token    when there is one: `Authorization: Bearer TOKEN` or `api-key: TOKEN`, constant time   else 401
     room     fewer than `max_sessions` conversations                                               else 429
 
-A client that does not read is closed with 1008 when more than 32 MiB of sound wait for it; one that writes faster than the
-engine takes is not read from.
+A client that does not read is closed with 1008 when more than 32 MiB of sound wait for it; when it does not take the close
+either, it is cut off 2 s later. One that writes faster than the engine takes is not read from.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hmac
-import ipaddress
 import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -29,6 +30,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
+from vivavoce.addresses import is_loopback
 from vivavoce.engine.pipeline import Session, Stages
 from vivavoce.errors import BadSettings, ProtocolError
 from vivavoce.events import codec
@@ -41,8 +43,12 @@ MAX_MESSAGE_BYTES = 24 * 2**20  # 15 MiB of sound are 20 MiB of base64
 EVENT_BYTES = 500  # a word without sound, roughly
 MAX_BACKLOG = 200
 BREATH_S = 0.01
+CLOSE_S = 2.0
 
 log = logging.getLogger(__name__)
+# `websockets` writes every header of the handshake to its log at DEBUG, the token among them: never below INFO.
+_socket_log = logging.getLogger("vivavoce.engine.socket")
+_socket_log.setLevel(logging.INFO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +99,6 @@ class Door:
         return hmac.compare_digest(given.encode(), (self.token or "").encode())
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def _is_own(origins: list[str], hosts: list[str]) -> bool:
     """No origin, or the one that `Host` names, on loopback: a page elsewhere can make its name point here, not its origin."""
     return all([urlsplit(o).netloc] == hosts and is_loopback(urlsplit(o).hostname or "") for o in origins)
@@ -140,16 +136,48 @@ class _Room:
             await connection.close(CloseCode.TRY_AGAIN_LATER, "all conversations are taken")
             return
         self._sessions += 1
-        outgoing = _Outgoing(asyncio.get_running_loop(), self._door.max_waiting_bytes)
-        session = await asyncio.to_thread(Session, self._stages, outgoing.tell)
-        writer = asyncio.create_task(_write(connection, outgoing))
         try:
-            await _read(connection, session)
+            outgoing = _Outgoing(asyncio.get_running_loop(), self._door.max_waiting_bytes)
+            session = await asyncio.to_thread(Session, self._stages, outgoing.tell)
+            try:
+                await _converse(connection, session, outgoing)
+            finally:
+                await asyncio.to_thread(session.close)
         finally:
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
-            await asyncio.to_thread(session.close)
             self._sessions -= 1
+
+
+async def _converse(connection: ServerConnection, session: Session, outgoing: _Outgoing) -> None:
+    """Read and write until one side ends, or the client does not read."""
+    reader = asyncio.create_task(_read(connection, session))
+    writer = asyncio.create_task(_write(connection, outgoing))
+    overflow = asyncio.create_task(outgoing.overflow.wait())
+    try:
+        await asyncio.wait([reader, writer, overflow], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        found = await _ended(reader, writer)
+        await _ended(overflow)
+    for fault in found:
+        log.error("a conversation broke", exc_info=fault)
+    if found:
+        await _close(connection, CloseCode.INTERNAL_ERROR, "the engine has a fault of its own")
+    elif outgoing.overflow.is_set():
+        await _close(connection, CloseCode.POLICY_VIOLATION, "you do not read what is sent to you")
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> list[BaseException]:
+    """Cancel what still runs; answers the faults of the rest."""
+    for task in tasks:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    return [one for one in outcomes if isinstance(one, Exception)]
+
+
+async def _close(connection: ServerConnection, code: CloseCode, reason: str) -> None:
+    with contextlib.suppress(TimeoutError):  # who takes nothing does not take our close either
+        async with asyncio.timeout(CLOSE_S):
+            await connection.close(code, reason)
+    connection.transport.abort()  # after a whole close it does nothing
 
 
 async def _read(connection: ServerConnection, session: Session) -> None:
@@ -172,22 +200,23 @@ def _decoded(message: str | bytes) -> codec.Event | ProtocolError:
 async def _write(connection: ServerConnection, outgoing: _Outgoing) -> None:
     try:
         while True:
-            event = await outgoing.next()
-            if event is None:
-                await connection.close(CloseCode.POLICY_VIOLATION, "you do not read what is sent to you")
-                return
-            await connection.send(codec.encode(event))
+            await connection.send(codec.encode(await outgoing.next()))
     except ConnectionClosed:
         pass  # the reader says so
 
 
 class _Outgoing:
-    """What waits for a client, bounded."""
+    """What waits for a client, bounded.
+
+    Attributes:
+        overflow: set when too much waited; nothing is kept from then on.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, max_bytes: int) -> None:
         self._loop = loop
         self._max_bytes = max_bytes
-        self._queue: asyncio.Queue[ServerEvent | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[ServerEvent] = asyncio.Queue()
+        self.overflow = asyncio.Event()
         self._bytes = 0
 
     def tell(self, event: ServerEvent) -> None:
@@ -196,18 +225,17 @@ class _Outgoing:
             self._loop.call_soon_threadsafe(self._put, event)
 
     def _put(self, event: ServerEvent) -> None:
+        if self.overflow.is_set():
+            return
         self._bytes += _size(event)
+        self._queue.put_nowait(event)
         if self._bytes > self._max_bytes:
-            while not self._queue.empty():
-                self._queue.get_nowait()
-            self._queue.put_nowait(None)
-        else:
-            self._queue.put_nowait(event)
+            self.overflow.set()
 
-    async def next(self) -> ServerEvent | None:
-        """The next word; None when too much waited."""
+    async def next(self) -> ServerEvent:
+        """The next word."""
         event = await self._queue.get()
-        self._bytes -= _size(event) if event else 0
+        self._bytes -= _size(event)
         return event
 
 
@@ -226,6 +254,7 @@ async def _listening(stages: Stages, door: Door) -> Server:
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
             server_header=None,
+            logger=_socket_log,
         )
     except OSError as error:
         where = f"port {door.port} of {door.host}"

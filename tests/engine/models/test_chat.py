@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from vivavoce.engine.goodbye import FINISH
 from vivavoce.engine.models.chat import Chat, ollama
+from vivavoce.engine.settings import GOODBYE
 from vivavoce.engine.stages import Asked, Counted, Prompt, Words
 from vivavoce.errors import BadSettings, KeyRefused, QuotaExceeded, ServerGone
 
@@ -149,7 +149,7 @@ def test_earlier_calls_and_their_results_are_told() -> None:
 
 def test_a_forced_farewell_asks_nobody() -> None:
     with _serving() as endpoint:
-        assert _ask(endpoint, tool_choice=FINISH)[0] == Asked(FINISH, "{}")
+        assert _ask(endpoint, tool_choice=GOODBYE)[0] == Asked(GOODBYE, "{}")
     assert endpoint.requests == []
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from vivavoce.engine.goodbye import FINISH
 from vivavoce.engine.models.choose import open_brain
+from vivavoce.engine.settings import GOODBYE
 from vivavoce.engine.stages import Asked, Counted, Prompt, Think, Words
 
 pytestmark = pytest.mark.models
 
 _FINISH = {
-    "name": FINISH,
+    "name": GOODBYE,
     "description": "Invoked when the user says goodbye.",
     "parameters": {"type": "object", "properties": {}},
 }

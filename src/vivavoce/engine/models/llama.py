@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from vivavoce.engine.goodbye import FINISH
 from vivavoce.engine.models import decide, qwen, spoken
 from vivavoce.engine.models.llamacpp import DECIDE_SLOT, TALK_SLOT, Completions, text_of
+from vivavoce.engine.settings import GOODBYE
 from vivavoce.engine.stages import Asked, Counted, Cut, Prompt, Words
 from vivavoce.engine.toolcalls import calls_in, looks_like_call
 
@@ -49,8 +49,8 @@ class Llama:
 
     def _call(self, prompt: Prompt, cut: Cut) -> Asked | None:
         tools = _offered(prompt)
-        if prompt.tool_choice == FINISH:
-            return Asked(FINISH, "{}")
+        if prompt.tool_choice == GOODBYE:
+            return Asked(GOODBYE, "{}")
         forced = prompt.tool_choice not in {"auto", "none"}
         if not tools or prompt.tool_choice == "none" or not prompt.messages:
             return None
@@ -119,7 +119,7 @@ class _Answer:
 def _offered(prompt: Prompt) -> Sequence[Mapping[str, Any]]:
     """The functions the model may choose from."""
     named = prompt.tool_choice not in {"auto", "none", "required"}
-    tools = [tool for tool in prompt.tools if tool["name"] != FINISH]
+    tools = [tool for tool in prompt.tools if tool["name"] != GOODBYE]
     return [tool for tool in tools if tool["name"] == prompt.tool_choice] if named else tools
 
 
