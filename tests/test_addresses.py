@@ -123,4 +123,21 @@ def test_what_counts_as_this_machine() -> None:
 
 def test_a_query_is_not_shown_and_text_in_it_is_quoted() -> None:
     assert shown("wss://h/x?api-key=1") == "wss://h/x"
+    assert shown("no address") == "no address"
     assert quote("a&b/c") == "a%26b%2Fc"
+
+
+@pytest.mark.parametrize(
+    ("address", "seen"),
+    [
+        ("http://me:hunter2@h:11434/v1", "http://h:11434/v1"),
+        ("HTTP://hunter2@[::1]:80/v1?key=hunter2#llama3.2", "HTTP://[::1]:80/v1#llama3.2"),
+        ("https://h/v1#a/@b:1?key=hunter2", "https://h/v1#a/@b:1"),
+        ("http://me:hunter2/x@h/v1", "http://..."),
+        ("http://me:hunter2#x@h/v1", "http://..."),
+        ("me:hunter2@h/v1", "h/v1"),
+        ("/home/me@work/a.gguf", "/home/me@work/a.gguf"),
+    ],
+)
+def test_neither_user_name_nor_password_nor_query_is_shown(address: str, seen: str) -> None:
+    assert shown(address) == seen

@@ -54,7 +54,9 @@ def shown(url: str) -> str:
     Text that is no address comes back up to its first `?`.
     """
     before, sharp, behind = url.partition("#")
-    scheme, mark, rest = before.partition("?")[0].rpartition("://")
+    scheme, mark, rest = before.partition("?")[0].partition("://")
+    if not mark:
+        scheme, rest = "", scheme
     host, slash, path = rest.partition("/")
     host = host.rpartition("@")[2]
     if mark and not _PLACE.fullmatch(host):  # half a password, with a sign in it that ends the host

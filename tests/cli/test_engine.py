@@ -27,6 +27,17 @@ def test_a_token_variable_that_is_not_set_is_named() -> None:
     assert "NO_SUCH_TOKEN" in str(outcome.exception)
 
 
+@pytest.mark.parametrize(
+    ("brain", "says"),
+    [("http://127.0.0.1:9/v1", "NO_SUCH_KEY: this variable is not set"), ("small", "--brain URL only")],
+)
+def test_a_key_for_no_brain_or_in_no_variable_is_refused_before_anything_is_loaded(brain: str, says: str) -> None:
+    told = ["--key-env", "NO_SUCH_KEY", "--brain", brain, "--recogniser", "none of this name"]
+    outcome = CliRunner().invoke(engine, told, env={"NO_SUCH_KEY": None})
+    assert isinstance(outcome.exception, BadSettings)
+    assert says in str(outcome.exception)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_end_the_engine_in_good_order(number: int, capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,9 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request
 
-from vivavoce.engine.serve import Door, is_loopback, serving
+from vivavoce.engine.pipeline import Stages
+from vivavoce.engine.serve import Door, serving
+from vivavoce.engine.stages import Notice
 from vivavoce.errors import BadSettings
 from vivavoce.events import client, codec
 from vivavoce.pcm import silence
@@ -25,12 +28,11 @@ from vivavoce.testing.stages import tone, tone_stages
 PATIENCE_S = 60.0
 
 
-def with_engine(talk: Callable[[str], Awaitable[None]], **door: Any) -> None:
+def with_engine(talk: Callable[[str], Awaitable[None]], stages: Stages | None = None, **door: Any) -> None:
     async def whole() -> None:
         stop = asyncio.Event()
         address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        stages = tone_stages()
-        task = asyncio.create_task(serving(stages, Door(port=0, **door), address.set_result, stop))
+        task = asyncio.create_task(serving(stages or tone_stages(), Door(port=0, **door), address.set_result, stop))
         try:
             await asyncio.wait_for(talk(await address), PATIENCE_S)
         finally:
@@ -148,14 +150,6 @@ def test_off_loopback_a_token_is_required() -> None:
     Door(host="0.0.0.0", token="s3cret")  # noqa: S104  # and this is allowed
 
 
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [("localhost", True), ("127.0.0.2", True), ("::1", True), ("192.168.1.4", False), ("box", False)],
-)
-def test_loopback_is_what_only_this_machine_reaches(host: str, expected: bool) -> None:
-    assert is_loopback(host) == expected
-
-
 def test_conversations_are_limited_and_the_place_is_free_again_after_one() -> None:
     async def talk(address: str) -> None:
         async with connect(address) as first:
@@ -212,6 +206,84 @@ def test_a_client_that_does_not_read_is_closed() -> None:
             assert caught.value.rcvd.code == 1008
 
     with_engine(talk, max_waiting_bytes=400_000)
+
+
+async def a_place(address: str) -> ClientConnection:
+    """A connection, as soon as the engine has let go of the one before."""
+    while True:
+        try:
+            return await connect(address)
+        except InvalidStatus:
+            await asyncio.sleep(0.02)
+
+
+def test_a_conversation_that_cannot_begin_gives_its_place_back(caplog: pytest.LogCaptureFixture) -> None:
+    stages = tone_stages()
+    good = stages.notice
+
+    def broken() -> Notice:
+        stages.notice = good
+        raise RuntimeError("the detector broke, as asked")
+
+    stages.notice = broken
+
+    async def talk(address: str) -> None:
+        first = await connect(address)
+        with pytest.raises(ConnectionClosed) as caught:
+            await first.recv()
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == 1011
+        second = await a_place(address)
+        await heard(second, "session.created")
+        await second.close()
+
+    with_engine(talk, stages, max_sessions=1)
+    assert "the detector broke, as asked" in caplog.text
+
+
+def test_a_client_that_never_reads_loses_its_place() -> None:
+    content = [{"type": "input_text", "text": "word " * 40_000}]
+    item = codec.encode(client.CreateItem({"type": "message", "role": "user", "content": content}))
+
+    async def talk(address: str) -> None:
+        deaf = await connect(address, max_queue=1, ping_interval=None)
+        deaf.transport.pause_reading()
+        await deaf.send(item)
+        await deaf.send(codec.encode(client.CreateResponse()))
+        second = await a_place(address)  # for ever, if the place stays taken
+        await heard(second, "session.created")
+        await second.close()
+        deaf.transport.abort()
+
+    with_engine(talk, max_sessions=1, max_waiting_bytes=400_000)
+
+
+def test_a_bug_in_the_writer_is_logged_and_closes_1011(caplog: pytest.LogCaptureFixture) -> None:
+    stages = tone_stages()
+    no_name: Any = object()  # what JSON cannot say
+    stages.name = no_name
+
+    async def talk(address: str) -> None:
+        async with connect(address) as ws:
+            with pytest.raises(ConnectionClosed) as caught:
+                await ws.recv()
+            assert caught.value.rcvd is not None
+            assert caught.value.rcvd.code == 1011
+
+    with_engine(talk, stages)
+    assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True]
+
+
+def test_the_token_never_reaches_a_log_however_talkative(caplog: pytest.LogCaptureFixture) -> None:
+    async def talk(address: str) -> None:
+        async with connect(address, additional_headers={"Authorization": "Bearer open-sesame"}) as ws:
+            await heard(ws, "session.created")
+
+    with caplog.at_level(logging.DEBUG):
+        with_engine(talk, token="open-sesame")  # not a secret
+    ours = [record.getMessage() for record in caplog.records if record.name != "websockets.client"]
+    assert ours
+    assert "open-sesame" not in "\n".join(ours)
 
 
 def test_the_official_client_holds_a_voice_turn_with_a_function_call() -> None:

@@ -6,16 +6,21 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vivavoce.engine.models import wheels
+from vivavoce.engine.models.progress import Stderr
+from vivavoce.engine.models.registry import Member, ModelFile
 from vivavoce.engine.pipeline import Stages
 from vivavoce.errors import MissingExtra, ModelMissing, ServerGone, VivaError
 from vivavoce.events import client, server
@@ -199,3 +204,66 @@ def test_cancelling_open_ends_the_child() -> None:
 
     asyncio.run(whole())
     assert multiprocessing.active_children() == []
+
+
+def fetching_stages() -> Stages:
+    """An opener that asks pip for a package, from the index that the environment names."""
+    file = ModelFile("a", 1, "", (Member("toy", "1.0", "a"),))
+    with tempfile.TemporaryDirectory() as folder, Stderr().file("toy", 1) as gauge:
+        wheels.fetch(file, Path(folder), Path(folder, "a"), gauge)
+    return tone_stages()
+
+
+@pytest.fixture
+def mute_index(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A package index that takes connections and never answers; pip is the only one who comes."""
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        index.settimeout(PATIENCE_S)
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{index.getsockname()[1]}/simple")
+        monkeypatch.setenv("PIP_DEFAULT_TIMEOUT", "600")
+        monkeypatch.setenv("PIP_RETRIES", "0")
+        yield index
+
+
+def ends(peer: socket.socket) -> None:
+    """Whoever connected is gone; raises TimeoutError when not."""
+    peer.settimeout(PATIENCE_S / 4)
+    with peer:
+        while peer.recv(65_536):
+            pass
+
+
+def test_cancelling_open_ends_the_download_too(mute_index: socket.socket) -> None:
+    async def whole() -> socket.socket:
+        wire = OfflineWire(fetching_stages, isolate=True)
+        opening = asyncio.create_task(wire.open())
+        pip, _ = await asyncio.to_thread(mute_index.accept)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        await wire.close()
+        return pip
+
+    ends(asyncio.run(whole()))
+    assert multiprocessing.active_children() == []
+
+
+FETCHING_PARENT = """
+import asyncio
+from tests.wire.test_offline import fetching_stages
+from vivavoce.wire.offline import OfflineWire
+
+if __name__ == "__main__":
+    asyncio.run(OfflineWire(fetching_stages, isolate=True).open())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a process that is ended cannot clear up")
+def test_the_download_of_the_child_dies_with_its_parent(tmp_path: Path, mute_index: socket.socket) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(FETCHING_PARENT)
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen([sys.executable, str(script)], env=env) as parent:  # noqa: S603  # as above
+        pip, _ = mute_index.accept()
+        parent.kill()
+    ends(pip)

@@ -15,7 +15,7 @@ from websockets.http11 import Request
 from vivavoce import pcm
 from vivavoce.errors import ProtocolError, Refused, ServerGone
 from vivavoce.events.client import AppendAudio, CommitAudio, CreateResponse, UpdateSession
-from vivavoce.events.server import SessionCreated
+from vivavoce.events.server import ServerError, ServerEvent, SessionCreated
 from vivavoce.events.word import Unknown
 from vivavoce.ports import Trouble
 from vivavoce.wire.refusals import Advice
@@ -418,3 +418,69 @@ def test_sound_waits_to_be_gathered_but_not_past_a_word() -> None:
     sounds = [len(base64.b64decode(word["audio"])) // len(block) for word in said if "audio" in word]
     assert sounds == [3, 1]
     assert said[-1]["type"] == "input_audio_buffer.commit"
+
+
+SECRETS = "password=hunter2hunter2&x-api%2Dkey=other%2Fsecret&user=Someone&model=gpt-realtime&role=assistant"
+
+
+def repeating(port: int) -> WebSocketWire:
+    return wire_to(f"ws://127.0.0.1:{port}/v1/realtime?{SECRETS}")
+
+
+def test_a_secret_of_ours_that_a_server_repeats_is_not_taken_in() -> None:
+    said = f"{KEY} hunter2hunter2 other/secret other%2Fsecret Someone gpt-realtime assistant"
+    event = {"type": "error", "error": {"type": "t", "message": said}}
+
+    async def script(connection: ServerConnection) -> None:
+        await connection.send(json.dumps(event))
+        await connection.close(4000, f"{KEY} hunter2hunter2")
+
+    async def talk() -> tuple[ServerEvent, ServerGone]:
+        async with serving(script=script, tls=False) as port:
+            wire = repeating(port)
+            await wire.open()
+            word = await wire.receive()
+            with pytest.raises(ServerGone) as caught:
+                await wire.receive()
+            await wire.close()
+            return word, caught.value
+
+    word, gone = asyncio.run(talk())
+    assert isinstance(word, ServerError)
+    assert word.error["message"] == "** ** ** ** ** gpt-realtime assistant"
+    assert gone.close_reason == "** **"
+    assert KEY not in str(gone)
+
+
+def test_a_refusal_does_not_show_the_query() -> None:
+    async def talk() -> Refused:
+        async with serving(lambda _request: (400, '{"error":"no hunter2hunter2 here"}'), tls=False) as port:
+            with pytest.raises(Refused) as caught:
+                await repeating(port).open()
+            return caught.value
+
+    refused = asyncio.run(talk())
+    assert "no ** here" in str(refused)
+    assert "hunter2" not in refused.body
+
+
+def test_what_keeps_us_waiting_is_told_while_we_wait() -> None:
+    answers: list[Answer] = [(429, "", {"retry-after-ms": "300"}), None]
+
+    async def talk() -> list[Trouble]:
+        async with serving(lambda _request: answers.pop(0), tls=False) as port:
+            wire = wire_to(f"ws://127.0.0.1:{port}")
+            opening = asyncio.create_task(wire.open())
+            told: list[Trouble] = []
+            while not told and not opening.done():
+                await asyncio.sleep(0.01)
+                told = wire.warnings()
+            assert not opening.done()
+            await opening
+            assert wire.warnings() == []
+            await wire.close()
+            return told
+
+    [trouble] = asyncio.run(talk())
+    assert trouble.code == "retrying"
+    assert trouble.message.endswith("Trying again in 0.3 s.")

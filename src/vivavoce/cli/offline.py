@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from vivavoce.addresses import shown
 from vivavoce.engine.models import chat
 from vivavoce.engine.opening import open_stages
 from vivavoce.engine.settings import voice_language_note
@@ -17,7 +18,7 @@ def offline_wire(
     brain: str, recogniser: str, language: str | None, key_env: str | None, announce: Callable[[str], None]
 ) -> OfflineWire:
     """A wire to an engine of this talk's own; models are loaded, and fetched where needed, when it is opened."""
-    announce(f"Brain: {brain} (--brain); recogniser: {recogniser} (--recogniser)")
+    announce(f"Brain: {shown(brain)} (--brain); recogniser: {recogniser} (--recogniser)")
     if brain == DEFAULT_BRAIN:
         _offer_ollama(announce)
     note = voice_language_note(language)

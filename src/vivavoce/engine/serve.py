@@ -163,6 +163,7 @@ async def _converse(connection: ServerConnection, session: Session, outgoing: _O
         await _close(connection, CloseCode.INTERNAL_ERROR, "the engine has a fault of its own")
     elif outgoing.overflow.is_set():
         await _close(connection, CloseCode.POLICY_VIOLATION, "you do not read what is sent to you")
+    log.info("a client left (%s)", connection.close_code)
 
 
 async def _ended(*tasks: asyncio.Task[Any]) -> list[BaseException]:
@@ -186,8 +187,8 @@ async def _read(connection: ServerConnection, session: Session) -> None:
             session.feed(_decoded(message))
             while session.backlog > MAX_BACKLOG:  # noqa: ASYNC110  # rare; an event set by a thread would cost on every word
                 await asyncio.sleep(BREATH_S)
-    except ConnectionClosed as closed:
-        log.info("a client left: %s", closed)
+    except ConnectionClosed:
+        pass  # `_converse` says so
 
 
 def _decoded(message: str | bytes) -> codec.Event | ProtocolError:
@@ -202,7 +203,7 @@ async def _write(connection: ServerConnection, outgoing: _Outgoing) -> None:
         while True:
             await connection.send(codec.encode(await outgoing.next()))
     except ConnectionClosed:
-        pass  # the reader says so
+        pass  # `_converse` says so
 
 
 class _Outgoing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from websockets.exceptions import ConnectionClosed
 
 from vivavoce.errors import ServerGone
@@ -41,11 +43,11 @@ _BETA_DISABLED = "beta_api_shape_disabled"
 _EXPIRY = ("maximum duration", "session_expired", "expired")
 
 
-def gone(closed: ConnectionClosed) -> ServerGone:
-    """The error for a connection that ended, with code, reason and a sentence."""
+def gone(closed: ConnectionClosed, secrets: Iterable[str] = ()) -> ServerGone:
+    """The error for a connection that ended, with code, reason (without our secrets) and a sentence."""
     frame = closed.rcvd or closed.sent
     code = frame.code if frame else _CUT
-    reason = clean(frame.reason, ()) if frame else ""
+    reason = clean(frame.reason, secrets) if frame else ""
     meanings = _MEANINGS if closed.rcvd or not closed.sent else _OURS
     meaning = _special(code, reason) or meanings.get(code) or f"the server closed with a code of its own; {_AGAIN}"
     said = f', "{reason}"' if reason else ""

@@ -2,7 +2,8 @@
 
     send --> outbox --[sender thread]--> engine session --[its threads]--> loop.call_soon_threadsafe --> receive
 
-The child ignores Ctrl-C (its parent says when to stop), and ends when its parent does, also while it loads models.
+The child ignores Ctrl-C (its parent says when to stop), and ends when its parent does, also while it loads models. On SIGTERM
+it unwinds while it loads, so that a download it started in a process of its own ends with it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vivavoce.errors import ServerGone, VivaError
@@ -37,6 +40,8 @@ NICENESS = 10  # the sound of the parent comes before the thoughts of the child
 MAX_SOUND_MS = 10_000
 _MAX_BACKLOG = 100
 _STOP_S = 10.0
+_UNWIND_S = 3.0  # a model that is just being loaded does not hear SIGTERM
+_TERMINATED = 143
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +107,7 @@ class OfflineWire:
         return found
 
     def warnings(self) -> list[Trouble]:
-        """Sound that was dropped since the last call."""
+        """Sound that was dropped since the last call; may be asked while `open` is under way."""
         dropped_ms = self._outbox.dropped_ms()
         if not dropped_ms:
             return []
@@ -289,6 +294,9 @@ class _Child:
                 self._pipe.send(None)
             self._process.join(_STOP_S)
         if self._process.is_alive():
+            self._process.terminate()
+            self._process.join(_UNWIND_S)
+        if self._process.is_alive():
             self._process.kill()
             self._process.join()
         if self._reader.is_alive():
@@ -310,6 +318,7 @@ def _rebuilt(kind: type[VivaError], message: str, attributes: dict[str, Any]) ->
 def _serve_pipe(open_stages: Opener, pipe: Connection) -> None:
     """The main function of the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _unwind)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     threading.Thread(target=_die_with_parent, name="viva parent watch", daemon=True).start()
@@ -320,6 +329,7 @@ def _serve_pipe(open_stages: Opener, pipe: Connection) -> None:
     except VivaError as error:
         pipe.send((type(error), str(error), error.__dict__))
         return
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # no download is under way any more
     pipe.send(None)
     outgoing: queue.SimpleQueue[ServerEvent | None] = queue.SimpleQueue()
     writer = threading.Thread(target=_write, args=(outgoing, pipe), name="viva offline writer", daemon=True)
@@ -344,4 +354,12 @@ def _die_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+            time.sleep(_UNWIND_S)
         os._exit(1)
+
+
+def _unwind(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the second would interrupt the clearing up
+    sys.exit(_TERMINATED)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Literal
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from vivavoce.errors import (
     DeploymentNotFound,
@@ -22,7 +23,7 @@ from vivavoce.errors import (
     VivaError,
 )
 
-__all__ = ["Advice", "Verdict", "clean", "refusal", "retry_after_s"]
+__all__ = ["Advice", "Verdict", "clean", "masked", "refusal", "retry_after_s", "secrets_of"]
 
 CURRENT_MODEL = "gpt-realtime-2.1"
 _BODY_MAX = 2_000
@@ -30,6 +31,9 @@ _SENTENCE_MAX = 200
 # OpenAI repeats the ends of the key it refuses; a key is shown as its first five characters and never more.
 _KEY_LIKE = re.compile(r"\b(sk|ek|rk)-[\w*.…-]+")
 _SECRET_MIN = 6
+_KEY_NAME = re.compile(r"key|token|secret|passw|sig|auth|cred", re.IGNORECASE)
+_OPEN_NAMES = frozenset({"model", "deployment", "api-version", "call_id", "intent"})
+_WORD = re.compile(r"[a-z_.]*")
 _NO_MONEY = frozenset(
     {
         "insufficient_quota",
@@ -69,12 +73,32 @@ class Verdict:
     after_s: float | None = None
 
 
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """`text` without our secrets; quick where there is none."""
+    for secret in secrets:
+        if len(secret) >= _SECRET_MIN and secret in text:
+            text = text.replace(secret, "**")
+    return text
+
+
+def secrets_of(url: str, headers: Mapping[str, str]) -> list[str]:
+    """What of an address and of the headers sent to it must not be shown, the longest first.
+
+    Of the query that is every value, as it is written and as it is meant, but for those of names that hold none, and for
+    words of small letters, which may be words of the protocol, unless their name says that they are a key.
+    """
+    parts = urlsplit(url)
+    found = {value.rpartition(" ")[2] for value in headers.values()} | {unquote(parts.password or "")}
+    for pair in parts.query.split("&"):
+        name, _, value = pair.partition("=")
+        if _KEY_NAME.search(name) or not (name in _OPEN_NAMES or _WORD.fullmatch(value)):
+            found |= {value, unquote_plus(value)}
+    return sorted(found, key=len, reverse=True)
+
+
 def clean(text: str, secrets: Iterable[str], limit: int = _BODY_MAX) -> str:
     """Foreign text, fit to be shown: no secret of ours, no control characters, capped."""
-    for secret in secrets:
-        if len(secret) >= _SECRET_MIN:
-            text = text.replace(secret, "**")
-    text = _KEY_LIKE.sub(r"\1-**", text)
+    text = _KEY_LIKE.sub(r"\1-**", masked(text, secrets))
     return "".join(letter if letter.isprintable() else " " for letter in text)[:limit]
 
 

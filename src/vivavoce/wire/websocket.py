@@ -30,7 +30,7 @@ from vivavoce.ports import Trouble
 from vivavoce.wire.closes import gone
 from vivavoce.wire.failures import Attempt, failure, proxy_for
 from vivavoce.wire.outbox import Outbox
-from vivavoce.wire.refusals import Advice, Verdict, refusal
+from vivavoce.wire.refusals import Advice, Verdict, masked, refusal, secrets_of
 
 __all__ = ["GA", "Dialect", "Patience", "Server", "WebSocketWire"]
 
@@ -125,6 +125,7 @@ class WebSocketWire:
         self._wake = asyncio.Event()
         self._closing = False
         self._trouble: list[Trouble] = []
+        self._secrets: list[str] = []
 
     async def open(self) -> None:
         """Connect; retries what the reference says may pass. Cancelling it leaves nothing open.
@@ -155,7 +156,7 @@ class WebSocketWire:
         self._wake.set()
 
     async def receive(self) -> ServerEvent:
-        """The next word. Cancelling loses none.
+        """The next word, without our key where a server repeats it. Cancelling loses none.
 
         Raises:
             ProtocolError: not a word of the protocol; the connection is still usable.
@@ -166,10 +167,10 @@ class WebSocketWire:
         try:
             said = await self._socket.recv()
         except ConnectionClosed as closed:
-            raise gone(closed) from None
+            raise gone(closed, self._secrets) from None
         if isinstance(said, bytes):
             raise ProtocolError("a binary frame is not a word: every event is text", code="invalid_json")
-        event = self._server.dialect.decode(said)
+        event = self._server.dialect.decode(masked(said, self._secrets))
         if type(event) in _SERVER_WORDS:
             return typing.cast("ServerEvent", event)
         # A word that only we may say stays a word nobody acts on.
@@ -177,7 +178,7 @@ class WebSocketWire:
         return Unknown(type=fields.pop("type"), fields=fields, event_id=fields.pop("event_id", None))
 
     def warnings(self) -> list[Trouble]:
-        """What went wrong since the last call."""
+        """What went wrong since the last call; may be asked while `open` still tries."""
         found, self._trouble = self._trouble, []
         if dropped := self._outbox.dropped_ms():
             found.append(
@@ -243,6 +244,7 @@ class WebSocketWire:
     async def _try(self) -> ClientConnection | Verdict:
         server, patience = self._server, self._patience
         headers = await server.headers()
+        self._secrets = secrets_of(server.url, headers)
         proxy = proxy_for(server.url)
         try:
             return await _Direct(
@@ -259,9 +261,8 @@ class WebSocketWire:
             )
         except InvalidStatus as error:
             answer = error.response
-            secrets = [value.rpartition(" ")[2] for value in headers.values()]
             body = (answer.body or b"").decode(errors="replace")
-            return refusal(answer.status_code, answer.headers, body, server.advice, secrets)
+            return refusal(answer.status_code, answer.headers, body, server.advice, self._secrets)
         except (OSError, InvalidHandshake, InvalidProxy, InvalidURI, ImportError) as error:
-            host = urlsplit(server.url).netloc
+            host = urlsplit(server.url).netloc.rpartition("@")[2]
             return Verdict(failure(error, Attempt(host, proxy, server.advice.address, patience.open_s)))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +31,8 @@ class _Endpoint:
     def __init__(self, deltas: list[dict[str, Any]], status: int) -> None:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.paths: list[str] = []
+        self.says: str | None = None
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,6 +48,8 @@ class _Endpoint:
                 self._answer(status, "".join([": a comment\n\n", *lines, "data: [DONE]\n\n"]))
 
             def _answer(self, code: int, body: str) -> None:
+                endpoint.paths.append(self.path)
+                body = body if endpoint.says is None else endpoint.says
                 self.send_response(code)
                 self.send_header("Content-Length", str(len(body.encode())))
                 self.end_headers()
@@ -179,6 +185,83 @@ def test_a_key_goes_only_where_its_variable_is_named() -> None:
         assert endpoint.keys == [None, "Bearer sesame"]
     finally:
         del os.environ["VIVA_TEST_KEY"]
+
+
+@contextmanager
+def _key(value: str) -> Iterator[str]:
+    os.environ["VIVA_TEST_KEY"] = value
+    try:
+        yield "VIVA_TEST_KEY"
+    finally:
+        del os.environ["VIVA_TEST_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "secret"),
+    [
+        ("http://192.0.2.1/v1", "sesame", "a key"),
+        ("http://me:sesame@192.0.2.1/v1", "", "a password"),
+        ("http://192.0.2.1/v1?key=sesame", "", "a query"),
+    ],
+)
+def test_no_secret_goes_unencrypted_to_another_machine(url: str, key: str, secret: str) -> None:
+    with _key(key or "unused") as name, pytest.raises(BadSettings, match=secret) as caught:
+        Chat(url, "toy", name if key else None)
+    assert "sesame" not in str(caught.value)
+
+
+def test_without_a_key_plain_text_to_another_machine_is_allowed() -> None:
+    Chat("http://192.0.2.1:11434/v1", "toy").close()  # it connects when it is asked
+
+
+def test_a_query_and_a_password_go_along_and_are_never_shown(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG), _serving(_text("Hello.")) as endpoint:
+        url = endpoint.url.replace("http://", "http://me:sesame-1@") + "/?api-version=1&key=sesame-2"
+        brain = Chat(url)
+        try:
+            assert (
+                _said(list(brain.think(Prompt("", [{"role": "user", "content": "hi"}]), threading.Event()))) == "Hello."
+            )
+        finally:
+            brain.close()
+    assert endpoint.paths == [
+        "/v1/models?api-version=1&key=sesame-2",
+        "/v1/chat/completions?api-version=1&key=sesame-2",
+    ]
+    assert endpoint.keys == [f"Basic {b64encode(b'me:sesame-1').decode()}"] * 2
+    assert "/v1/chat/completions" in caplog.text
+    assert "sesame" not in caplog.text
+    assert logging.getLogger("httpx").filters == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:sesame@127.0.0.1:9/v1?key=sesame",
+        "http://me:sesame/more@127.0.0.1/v1",
+        "http://sesame@/v1",
+        "http://127.0.0.1:x/v1?key=sesame",
+    ],
+)
+def test_an_address_in_an_error_holds_no_secret(url: str) -> None:
+    with pytest.raises((ServerGone, BadSettings)) as caught:
+        Chat(url)
+    assert "sesame" not in str(caught.value)
+
+
+def test_a_query_behind_the_model_is_refused_because_the_model_is_shown() -> None:
+    with pytest.raises(BadSettings, match="behind the model") as caught:
+        Chat("http://127.0.0.1:9/v1", "llama?key=sesame")
+    assert "sesame" not in str(caught.value)
+
+
+def test_a_refusal_that_repeats_our_key_is_cleaned() -> None:
+    with _serving(status=401) as endpoint, _key("toyland") as name:
+        endpoint.says = "no key toyland here"
+        with pytest.raises(KeyRefused) as caught:
+            Chat(endpoint.url, key_env=name)
+    assert logging.getLogger("httpx").filters == []
+    assert caught.value.body == "no key ** here"
 
 
 def test_a_named_variable_that_is_not_set_is_told() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from vivavoce.engine.goodbye import FINISH
+from vivavoce.addresses import is_loopback, shown
 from vivavoce.engine.models import qwen, spoken
+from vivavoce.engine.settings import GOODBYE
 from vivavoce.engine.stages import Asked, Counted, Cut, Prompt, Words
 from vivavoce.engine.toolcalls import calls_in, looks_like_call
 from vivavoce.errors import BadSettings, KeyRefused, MissingExtra, QuotaExceeded, Refused, ServerGone
@@ -25,44 +28,111 @@ _READ_S = 120.0  # a cold model may read for a long time before its first word
 _FAULTS: dict[int, type[Refused]] = {401: KeyRefused, 403: KeyRefused, 429: QuotaExceeded}
 _FIRST_FAULT = 400
 _BODY_CHARS = 2000
+_SECRET_MIN = 6
+_NO_ADDRESS = "{} is not an address of a chat endpoint: write it as http://HOST:PORT/v1."
+
+
+class _NoQuery(logging.Filter):
+    """`httpx` logs the address of every request: of ours it shows no query."""
+
+    def __init__(self, base: str) -> None:
+        super().__init__()
+        self._host = httpx.URL(base).netloc
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Every record stays; our addresses in it lose their query."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(self._plain(one) if isinstance(one, httpx.URL) else one for one in record.args)
+        return True
+
+    def _plain(self, url: httpx.URL) -> httpx.URL:
+        return url.copy_with(query=None) if url.netloc == self._host else url
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port  # a port that is no number raises here
+        if parts.scheme in {"http", "https"} and host:
+            return parts
+    except ValueError:
+        pass  # said below, without the address: it may hold a password
+    raise BadSettings(_NO_ADDRESS.format(shown(url)))
+
+
+def _key(name: str | None, base: str) -> str:
+    if not name:
+        return ""
+    key = os.environ.get(name, "").strip()
+    if not key:
+        raise BadSettings(f"The environment variable {name}, named for the key of {base}, is not set.")
+    return key
+
+
+def _check_encrypted(parts: SplitResult, key: str) -> None:
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
+        return
+    secret = "a key" if key else "a password" if "@" in parts.netloc else "a query" if parts.query else ""
+    if secret:
+        raise BadSettings(
+            f"{shown(parts.geturl())} is not encrypted, so {secret} is not sent there: write it with https://, or without {secret}."
+        )
 
 
 class Chat:
     """Think with the model behind `url`, such as `http://127.0.0.1:11434/v1`.
 
     Args:
-        url: with or without `/chat/completions` at its end.
+        url: with or without `/chat/completions` at its end; a query goes along with every request. A user name, a
+            password and the query are never shown.
         model: its name there; None asks the endpoint and takes the first it names.
-        key_env: the environment variable that holds the key; None sends no key.
+        key_env: the environment variable that holds the key; None sends no key. A key, a password or a query goes over
+            plain `http://` to this machine only.
 
     Raises `BadSettings`; `think` raises `KeyRefused`, `QuotaExceeded`, `Refused`, `ServerGone`.
     """
 
     def __init__(self, url: str, model: str | None = None, key_env: str | None = None) -> None:
-        self._base = url.rstrip("/").removesuffix("/chat/completions").rstrip("/")
-        headers = {}
-        if key_env:
-            key = os.environ.get(key_env)
-            if not key:
-                raise BadSettings(f"The environment variable {key_env}, named for the key of {self._base}, is not set.")
-            headers["Authorization"] = f"Bearer {key}"
+        if "?" in (model or ""):
+            raise BadSettings("A query stands behind the model: write the address as http://HOST:PORT/v1?QUERY#MODEL.")
+        parts = _split(url)
+        host = parts.netloc.rpartition("@")[2]
+        self._base = f"{parts.scheme}://{host}{parts.path.rstrip('/').removesuffix('/chat/completions').rstrip('/')}"
+        key = _key(key_env, self._base)
+        _check_encrypted(parts, key)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        login = (unquote(parts.username or ""), unquote(parts.password or ""))
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        self._secrets = [one for one in (key, *login, *(value for _, value in query)) if len(one) >= _SECRET_MIN]
         try:
-            self._http = httpx.Client(headers=headers, timeout=httpx.Timeout(_READ_S, connect=_CONNECT_S))
+            self._discretion = _NoQuery(self._base)
+            self._http = httpx.Client(
+                headers=headers,
+                params=parts.query,
+                auth=login if any(login) and not key else None,
+                timeout=httpx.Timeout(_READ_S, connect=_CONNECT_S),
+            )
+        except httpx.InvalidURL:
+            raise BadSettings(_NO_ADDRESS.format(shown(url))) from None
+        logging.getLogger("httpx").addFilter(self._discretion)
+        try:
             self._model = model or self._first_model()
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as fault:
-            raise BadSettings(f"{url} is not an address of a chat endpoint: {fault}.") from fault
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the connection."""
         self._http.close()
+        logging.getLogger("httpx").removeFilter(self._discretion)
 
     def warm(self, prompt: Prompt, cut: Cut) -> None:
         """Nothing: what the endpoint remembers is its own affair, and a request that is not needed may cost money."""
 
     def think(self, prompt: Prompt, cut: Cut) -> Iterator[Words | Asked | Counted]:
         """The answer as it comes; ends with `Counted`, unless cut (the connection is then dropped)."""
-        if prompt.tool_choice == FINISH:
-            yield Asked(FINISH, "{}")
+        if prompt.tool_choice == GOODBYE:
+            yield Asked(GOODBYE, "{}")
             yield Counted(0, 0, 0)
             return
         reply = _Reply(prompt)
@@ -86,8 +156,6 @@ class Chat:
             answer = self._http.get(f"{self._base}/models")
             names = [str(one["id"]) for one in answer.json()["data"]] if answer.status_code < _FIRST_FAULT else []
         except httpx.TransportError as fault:
-            if isinstance(fault, httpx.UnsupportedProtocol):
-                raise
             raise ServerGone(
                 f"The chat endpoint {self._base} does not answer ({type(fault).__name__}); is it running?"
             ) from fault
@@ -102,6 +170,8 @@ class Chat:
     def _refusal(self, status: int, body: str) -> Refused:
         kind = _FAULTS.get(status, Refused)
         hint = "; check its key" if kind is KeyRefused else ""
+        for secret in self._secrets:
+            body = body.replace(secret, "**")
         return kind(f"The chat endpoint {self._base} answered {status}{hint}.", status=status, body=body[:_BODY_CHARS])
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:

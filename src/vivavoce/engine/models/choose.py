@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from vivavoce.addresses import shown
 from vivavoce.engine.models import registry
 from vivavoce.engine.models.weights import Weights
 from vivavoce.engine.stages import Hear, Notice, Speak, Think
@@ -67,7 +68,7 @@ def _own(spec: str) -> Path | None:
 def _known(spec: str, kind: str, flag: str, weights: Weights | None) -> Path:
     names = [model.name for model in registry.known() if model.kind == kind]
     if spec not in names:
-        raise BadSettings(f"{flag} {spec}: neither a file that is there nor one of {', '.join(names)}.")
+        raise BadSettings(f"{flag} {shown(spec)}: neither a file that is there nor one of {', '.join(names)}.")
     return (weights or Weights()).named(spec)
 
 
