@@ -50,11 +50,13 @@ def engine(
 
     Prints one line when clients may connect. Ctrl-C ends it (exit code 130), SIGTERM too (143).
     """
+    from vivavoce.cli.offline import offer_ollama  # noqa: PLC0415  # `viva --help` loads no models
     from vivavoce.engine.opening import open_stages  # noqa: PLC0415  # `viva --help` loads no models
     from vivavoce.engine.serve import Door  # noqa: PLC0415  # as above
 
     door = Door(host, port, max_sessions, _token(token_env))
     _check_key(key_env, brain)
+    offer_ollama(brain, click.echo)
     stages = open_stages(brain, recogniser, key_env=key_env)
     try:
         stopped_by = asyncio.run(serve_until_told(stages, door))

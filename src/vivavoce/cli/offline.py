@@ -19,16 +19,15 @@ def offline_wire(
 ) -> OfflineWire:
     """A wire to an engine of this talk's own; models are loaded, and fetched where needed, when it is opened."""
     announce(f"Brain: {shown(brain)} (--brain); recogniser: {recogniser} (--recogniser)")
-    if brain == DEFAULT_BRAIN:
-        _offer_ollama(announce)
+    offer_ollama(brain, announce)
     note = voice_language_note(language)
     if note is not None:
         announce(note)
     return OfflineWire(functools.partial(open_stages, brain, recogniser, key_env=key_env))
 
 
-def _offer_ollama(announce: Callable[[str], None]) -> None:
-    """A larger model may be on this machine already."""
-    found = chat.ollama()
+def offer_ollama(brain: str, announce: Callable[[str], None]) -> None:
+    """A larger model may be on this machine already; say so to somebody who has not chosen one."""
+    found = chat.ollama() if brain == DEFAULT_BRAIN else None
     if found:
         announce(f"Ollama answers on this machine: --brain {chat.OLLAMA}/v1#{found[0]} talks with its model.")
