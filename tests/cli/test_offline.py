@@ -16,7 +16,7 @@ from vivavoce.engine.models import chat
 class Ollama(BaseHTTPRequestHandler):
     """Answers the one question that tells an Ollama and its models."""
 
-    def do_GET(self) -> None:  # noqa: N802  # the name http.server calls
+    def do_GET(self) -> None:  # the name http.server calls
         assert self.path == "/api/tags"
         body = json.dumps({"models": [{"name": "llama3.2:latest"}, {"name": "other"}]}).encode()
         self.send_response(200)
