@@ -241,6 +241,15 @@ def test_typed_lines_are_turns() -> None:
     assert item.item["content"] == [{"type": "input_text", "text": "two by two"}]
 
 
+def test_where_nobody_speaks_the_end_of_the_typed_lines_ends_the_talk() -> None:
+    async def lines() -> AsyncIterator[str]:
+        return
+        yield
+
+    outcome, _ = hold(ListWire(*OPENING), typed=lines(), typed_only=True)
+    assert outcome == Outcome("script_done")
+
+
 def test_a_server_that_says_nothing_is_given_up_at_the_deadline() -> None:
     outcome, screen = hold(ListWire(), settings=Settings(timeouts=Timeouts(created_s=0.05)))
     assert outcome.reason == "lost"

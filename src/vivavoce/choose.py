@@ -216,6 +216,10 @@ def _azure_credential(there: Mapping[str, str]) -> tuple[Literal["key", "entra"]
     if AZURE_KEY in there:
         key = _key(there[AZURE_KEY], AZURE_KEY)
         return "key", key, [f"Credential: API key {mask(key)} ({AZURE_KEY})", *odd]
+    if odd:
+        raise BadSettings(
+            f"{USE_ENTRA} is {there[USE_ENTRA]!r}: only true, 1 and yes ask for Entra. Or set {AZURE_KEY}."
+        )
     raise BadSettings(
         f"{ENDPOINT} is set, but nothing says how to sign in: set {USE_ENTRA}=true to sign in with Entra"
         f" (`az login` first), or {AZURE_KEY} to a key of the resource."

@@ -44,7 +44,10 @@ class Performer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a talk is made of. `typed` are lines of a keyboard; `functions`, `performer` and `typed` may be absent."""
+    """What a talk is made of. `typed` are lines of a keyboard; `functions`, `performer` and `typed` may be absent.
+
+    `typed_only`: nobody speaks, so the end of `typed` is the end of the talk.
+    """
 
     session: Session
     wire: Wire
@@ -54,14 +57,16 @@ class Parts:
     functions: Functions | None = None
     performer: Performer | None = None
     typed: AsyncIterator[str] | None = None
+    typed_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the talk ended; `error` is what ended it, if the world did."""
+    """How the talk ended; `error` is what ended it, if the world did. `untold`: the screen could not show it."""
 
     reason: Reason
     error: VivaError | None = None
+    untold: bool = False
 
 
 class Talk:
@@ -102,7 +107,7 @@ class Talk:
                 self._alarm.cancel()
             await self._close()
         self._show(Ended(reason))
-        return Outcome(reason, self._error)
+        return Outcome(reason, self._error, untold=self._unread and self._error is not None)
 
     def type(self, text: str) -> None:
         """A typed turn."""
@@ -208,6 +213,8 @@ class Talk:
         await self._ready.wait()
         async for line in typed:
             self.type(line)
+        if self._parts.typed_only:
+            self._input(self._session.leave_when_quiet, "script_done")
 
     async def _call(self, call: Call) -> None:
         functions = self._parts.functions
@@ -281,9 +288,13 @@ class Talk:
         if not self._unread:
             try:
                 self._parts.screen.show(what, self._loop.time() - self._started, out_ms)
-            except OSError:  # the reader of a pipe went away, and with it the wish to talk
+            except BrokenPipeError:  # the reader of a pipe went away, and with it the wish to talk
                 self._unread = True
                 self._finish("interrupt")
+            except OSError as error:
+                self._unread = True
+                self._error = VivaError(f"What happens cannot be written any more: {error}")
+                self._finish("error")
         if self._parts.performer:
             self._parts.performer.saw(what)
 

@@ -55,7 +55,7 @@ def said(brain: str, language: str | None) -> list[str]:
 
 def test_brain_and_recogniser_are_named_and_no_password_in_them() -> None:
     (line,) = said("http://me:hunter22@127.0.0.1:9/v1?key=k#llama", "en")
-    assert line == "Brain: http://127.0.0.1:9/v1#llama (--brain); recogniser: base (--recogniser)"
+    assert line == "Brain: http://127.0.0.1:9/v1#llama (--brain); recogniser: base (the default)"
 
 
 def test_another_language_is_one_sentence() -> None:

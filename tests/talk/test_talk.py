@@ -170,6 +170,8 @@ def test_nobody_at_the_address_is_one_sentence() -> None:
         (["--mic", f"{QUESTION}@soon", "--speaker", "none"], 2, "number of seconds"),
         (["--mic", f"{QUESTION}@-1", "--speaker", "none"], 2, "negative"),
         (["--mic", QUESTION, "--mic", "default", "--speaker", "none"], 2, "there is one microphone"),
+        (["--mic", str(RECORDINGS), "--speaker", "none"], 2, "is a folder"),
+        (["--say", "x", "--speaker", str(RECORDINGS)], 2, "is a folder"),
         (["--mic", "none", "--speaker", "none"], 2, "nobody could say anything"),
         (["--say", "x", "--tools", "/nowhere/tool.py", "--speaker", "none"], 2, "not a Python file"),
         (["--say", "x", "--instructions", "@/nowhere", "--speaker", "none"], 2, "--instructions"),
@@ -225,3 +227,28 @@ def test_a_speaker_never_overwrites_what_is_no_recording_of_ours(tmp_path: Path)
         assert "overwritten" in seen.err
     assert notes.read_text() == "precious"
     assert voice.read_bytes() == Path(QUESTION).read_bytes()
+
+
+def test_a_talk_that_never_begins_leaves_an_old_recording_as_it_was(tmp_path: Path) -> None:
+    old = tmp_path / "old.wav"
+    old.write_bytes(Path(QUESTION).read_bytes())
+    seen = asyncio.run(viva("--server", "ws://127.0.0.1:9/v1/realtime", "--say", "x", "--speaker", str(old)))
+    assert seen.code == 5
+    assert old.read_bytes() == Path(QUESTION).read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_behind_stdout_is_one_sentence() -> None:
+    async def hold() -> tuple[int | None, str]:
+        async with running(NumberedServer([Answer("One.", 300)])) as server:
+            command = f"{sys.executable} -c 'from vivavoce.cli.main import main; main()' talk --server {server.url}"
+            process = await asyncio.create_subprocess_shell(
+                f"{command} --json --say go --speaker none > /dev/full", stderr=asyncio.subprocess.PIPE
+            )
+            _, err = await asyncio.wait_for(process.communicate(), 30)
+            return process.returncode, err.decode()
+
+    code, err = asyncio.run(hold())
+    assert code == 1
+    assert "No space left on device" in err
+    assert "Traceback" not in err

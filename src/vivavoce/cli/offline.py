@@ -11,19 +11,26 @@ from vivavoce.engine.opening import open_stages
 from vivavoce.engine.settings import voice_language_note
 from vivavoce.wire.offline import OfflineWire
 
-DEFAULT_BRAIN = "small"
+DEFAULT_BRAIN, DEFAULT_RECOGNISER = "small", "base"
 
 
 def offline_wire(
     brain: str, recogniser: str, language: str | None, key_env: str | None, announce: Callable[[str], None]
 ) -> OfflineWire:
     """A wire to an engine of this talk's own; models are loaded, and fetched where needed, when it is opened."""
-    announce(f"Brain: {shown(brain)} (--brain); recogniser: {recogniser} (--recogniser)")
+    announce(
+        f"Brain: {shown(brain)}{_origin(brain, DEFAULT_BRAIN, '--brain')};"
+        f" recogniser: {recogniser}{_origin(recogniser, DEFAULT_RECOGNISER, '--recogniser')}"
+    )
     offer_ollama(brain, announce)
     note = voice_language_note(language)
     if note is not None:
         announce(note)
     return OfflineWire(functools.partial(open_stages, brain, recogniser, key_env=key_env))
+
+
+def _origin(value: str, default: str, flag: str) -> str:
+    return " (the default)" if value == default else f" ({flag})"
 
 
 def offer_ollama(brain: str, announce: Callable[[str], None]) -> None:

@@ -74,6 +74,8 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         _announce(screen, line)
     toolbox = _toolbox(wishes, screen, started)
     lines = _lines(wishes)
+    if lines and lines[0].after_first_sound_s is not None:
+        _announce(screen, "The first recording has no reply before it: what follows its @ is not used.")
     settings = _settings(wishes, choice, toolbox)
     wire = _wire(wishes, choice, screen)
     voice, microphone = _microphone(wishes, lines)
@@ -87,7 +89,8 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     )
     script = Script(lines, voice, stay=devices) if lines else None
     typed = typed_lines(sys.stdin.fileno()) if _has_keyboard() else None
-    return Parts(Session(settings), wire, microphone, speaker, screen, toolbox, script, typed)
+    typed_only = not lines and isinstance(microphone, MemoryMicrophone)
+    return Parts(Session(settings), wire, microphone, speaker, screen, toolbox, script, typed, typed_only)
 
 
 def _offline_installed() -> bool:
@@ -199,8 +202,8 @@ def _recording(value: str) -> Recording | None:
 
 def _recording_path(value: str) -> str | None:
     """The file in `FILE` or `FILE@S`; None when there is no such file, and a device is meant."""
-    path = value if Path(value).exists() else value.rpartition("@")[0]
-    return path if path and Path(path).exists() else None
+    path = value if Path(value).is_file() else value.rpartition("@")[0]
+    return path if path and Path(path).is_file() else None
 
 
 def _microphone(wishes: Wishes, lines: list[Line]) -> tuple[QueuedMicrophone | None, Microphone]:
@@ -209,8 +212,8 @@ def _microphone(wishes: Wishes, lines: list[Line]) -> tuple[QueuedMicrophone | N
     recordings = any(isinstance(line, Recording) for line in lines)
     if len(devices) > 1 or (devices and recordings):
         raise BadSettings(
-            f"--mic {devices[-1]}: only recordings can be given more than once, or together; there is one microphone."
-            + _no_such_file(devices[-1])
+            _no_such_file(devices[-1])
+            + f"--mic {devices[-1]}: only recordings can be given more than once, or together; there is one microphone."
         )
     if recordings:
         voice = QueuedMicrophone()
@@ -224,15 +227,17 @@ def _microphone(wishes: Wishes, lines: list[Line]) -> tuple[QueuedMicrophone | N
     from vivavoce.devices.soundcard import SoundCardMicrophone  # noqa: PLC0415  # a recording needs no sound card
 
     name = devices[0] if devices else "default"
+    if Path(name).is_dir():
+        raise BadSettings(f"--mic {name} is a folder; name one recording in it.")
     try:
         return None, SoundCardMicrophone(_device(name))
     except NoDevice as error:
-        raise NoDevice(f"{error}{_no_such_file(name)}") from error
+        raise NoDevice(f"{_no_such_file(name)}{error}") from error
 
 
 def _no_such_file(name: str) -> str:
     looks_like_one = "/" in name or os.sep in name or Path(name).suffix
-    return f" (There is no file {name!r} either.)" if looks_like_one else ""
+    return f"There is no file {name!r}, so it was taken for a device. " if looks_like_one else ""
 
 
 def _device(name: str) -> int | str | None:
@@ -250,9 +255,8 @@ def _speaker(name: str, recordings: Sequence[str]) -> Speaker:
             raise BadSettings(f"--speaker {name} is also a --mic: it would be overwritten. Choose another file.")
         return WavSpeaker(name)
     if path.exists():
-        raise BadSettings(
-            f"--speaker {name}: that file is there and is no .wav; it would be overwritten. Choose NAME.wav."
-        )
+        what = "is a folder" if path.is_dir() else "is there and is no .wav; it would be overwritten"
+        raise BadSettings(f"--speaker {name} {what}. Choose NAME.wav.")
     from vivavoce.devices.soundcard import SoundCardSpeaker  # noqa: PLC0415  # a file needs no sound card
 
     return SoundCardSpeaker(_device(name))

@@ -162,6 +162,8 @@ def talk(ctx: click.Context, /, **given: object) -> None:
         import traceback  # noqa: PLC0415  # only for a bug, and only when asked for
 
         traceback.print_exception(outcome.error.__cause__)
+    if outcome.error is not None and outcome.untold:
+        click.echo(f"Error: {outcome.error}", err=True)
     if terminated:
         ctx.exit(TERMINATED)
     ctx.exit(outcome.error.exit_code if outcome.error else _EXIT_CODES[outcome.reason])
@@ -179,7 +181,7 @@ async def _hold(wishes: Wishes, screen: Screen, started: float) -> tuple[Outcome
 
 
 def _on_signals(leave: Callable[[], None]) -> Callable[[], bool]:
-    """Ctrl-C and SIGTERM end the talk in good order; a second one ends the program."""
+    """Ctrl-C and SIGTERM end the talk in good order; a second Ctrl-C ends the program (supervisors send SIGTERM twice)."""
     import signal  # noqa: PLC0415  # as above
 
     loop = asyncio.get_running_loop()
@@ -187,7 +189,8 @@ def _on_signals(leave: Callable[[], None]) -> Callable[[], bool]:
 
     def arrived(number: int) -> None:
         seen.append(number)
-        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
         leave()
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -100,7 +100,7 @@ class WavSpeaker:
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Opens the file; an old one is replaced.
+        """Opens the file; an old one is replaced when the first sound leaves.
 
         Args:
             path: where to write; None keeps the clock and writes nothing.
@@ -197,19 +197,27 @@ class WavSpeaker:
 
 
 class _WavFile:
-    """A WAV file that is whole after every write, so that a program that is killed leaves a valid one."""
+    """A WAV file that is whole after every write, so that a program that is killed leaves a valid one.
+
+    An old file is replaced at the first sound: a talk that never begins does not destroy it.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115  closed by `close`
+        self._old = Path(path).is_file()
+        self._file = Path(path).open("r+b" if self._old else "w+b", buffering=0)  # noqa: SIM115  closed by `close`
         self._size = 0
         try:
-            self.write(b"")
+            if not self._old:
+                self.write(b"")
         except OSError:
             self._file.close()
             raise
 
     def write(self, sound: bytes | bytearray) -> None:
         """Append. Raises OSError."""
+        if self._old:
+            self._file.truncate(0)
+            self._old = False
         self._put(_HEADER_BYTES + self._size, sound)
         self._size += len(sound)
         size = min(self._size, 0xFFFF_FFFF - _HEADER_BYTES)  # after 24 hours the header can say no more

@@ -105,7 +105,7 @@ class PlainLines:
 
 _FAREWELLS: Mapping[str, str] = {
     "goodbye": "Goodbye.",
-    "script_done": "All recordings are played, all answers heard.",
+    "script_done": "Every turn is done.",
     "max_minutes": "The time you set is over.",
     "interrupt": "Stopped.",
 }

@@ -68,7 +68,8 @@ def tool(function: Callable[..., Any]) -> Tool:
         checked = validate_call(function)
         parameters = TypeAdapter[Any](function).json_schema()  # type: ignore[arg-type]  # pydantic takes functions, its hints do not say so
     except (PydanticUserError, NameError, TypeError) as error:
-        raise BadSettings(f"{name} cannot be described to the model: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0].partition(". Set `")[0]  # pydantic goes on with advice for its own users
+        raise BadSettings(f"{name} cannot be described to the model: {reason}") from error
     about, arguments = _read_docstring(doc)
     for argument, text in arguments.items():
         if argument in parameters.get("properties", {}):
