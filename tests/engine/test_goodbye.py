@@ -9,8 +9,13 @@ import pytest
 from vivavoce.engine.goodbye import wants_to_finish
 
 _HERE = Path(__file__).parent
-_PARTS = ("before", "after", "third")
-_MISSED = {"I'm finished with you for today."}
+_PARTS = ("before", "after", "third", "fourth")
+_MISSED = {
+    "I'm finished with you for today.",
+    "Well, that wraps it up for me.",
+    "I think I've heard enough for today, thank you.",
+    "Catch you on the flip side.",
+}
 _WRONGLY_ENDED = {"Cheers.", "See you.. I told you so."}
 
 
