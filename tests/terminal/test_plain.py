@@ -115,3 +115,9 @@ def test_sentences_that_end_without_a_space_are_lines_too() -> None:
 
 def test_no_text_of_a_server_moves_the_cursor_or_breaks_a_line() -> None:
     assert read(UserSaid("u", "one\x1b[2Jtwo\nthree")) == "You: one [2Jtwo three\n"
+
+
+def test_where_there_is_no_microphone_one_is_asked_to_type() -> None:
+    out = io.StringIO()
+    PlainLines(out, listening=False).show(Ready("openai", "gpt", "s"), 0, 0)
+    assert out.getvalue().splitlines()[1] == "Type a line when you like; to finish, just say goodbye."

@@ -42,7 +42,8 @@ def screen_for(wishes: Wishes, out: TextIO) -> Screen:
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="backslashreplace")  # a word the terminal cannot write must not end the talk
     colour = out.isatty() and not wishes.plain and not os.environ.get("NO_COLOR")
-    return PlainLines(out, colour=colour, verbose=wishes.verbose)
+    listening = not wishes.turns or any(option == "--mic" and value != "none" for option, value in wishes.turns)
+    return PlainLines(out, colour=colour, verbose=wishes.verbose, listening=listening)
 
 
 def failed(wishes: Wishes, error: VivaError, t: float) -> None:

@@ -21,11 +21,12 @@ _COLOURS = {"you": "36", "assistant": "32", "note": "2", "warning": "33", "error
 class PlainLines:
     """The Screen of `viva talk`."""
 
-    def __init__(self, out: TextIO, *, colour: bool = False, verbose: bool = False) -> None:
-        """`colour`: ANSI colours; `verbose`: raw JSON of errors, harmless errors, usage."""
+    def __init__(self, out: TextIO, *, colour: bool = False, verbose: bool = False, listening: bool = True) -> None:
+        """`colour`: ANSI colours; `verbose`: raw JSON of errors, harmless errors, usage; `listening`: there is a microphone."""
         self._out = out
         self._colour = colour
         self._verbose = verbose
+        self._listening = listening
         self._held = ""
         self._speaker_named = False
 
@@ -55,7 +56,8 @@ class PlainLines:
         match happening:
             case told.Ready():
                 self._line("note", f"Connected to {happening.server}, model {happening.model}.")
-                self._line("note", "Listening. Speak when you like; to finish, just say goodbye.")
+                how = "Listening. Speak when you like" if self._listening else "Type a line when you like"
+                self._line("note", f"{how}; to finish, just say goodbye.")
             case told.Called():
                 self._line(
                     "note", f"[call] {happening.name}({_spoken(happening.arguments)}) -> {_spoken(happening.output)}"

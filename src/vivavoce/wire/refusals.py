@@ -177,7 +177,7 @@ def _quota(headers: Mapping[str, str], code: str, said: str, shown: str) -> Verd
         return Verdict(QuotaExceeded(text, status=429, body=shown))
     after_s = retry_after_s(headers)
     wait = f" The server asks to wait {after_s:.0f} s." if after_s else ""
-    text = f"Too many requests for this account or deployment{said}: try again later, or raise its quota.{wait}"
+    text = f"Too many requests or conversations for this server{said}: try again later, or raise the quota.{wait}"
     return Verdict(QuotaExceeded(text, status=429, body=shown), "backoff", after_s)
 
 
