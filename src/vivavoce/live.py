@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
 from vivavoce.errors import NoDevice, ProtocolError, Reason, Refused, ServerGone, VivaError
-from vivavoce.ports import Heard, Hushed, Microphone, Screen, Speaker, Trouble, Wire
+from vivavoce.ports import Heard, Hushed, Microphone, Screen, Speaker, Tape, Trouble, Wire
 from vivavoce.session.effects import Call, Effect, Finish, Hush, Play, Show
 from vivavoce.session.happenings import Ended, Errored, Happening, Ready
 from vivavoce.session.session import Session
@@ -44,7 +44,7 @@ class Performer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a talk is made of. `typed` are lines of a keyboard; `functions`, `performer` and `typed` may be absent.
+    """What a talk is made of. `typed` are lines of a keyboard; `functions`, `performer`, `typed` and `tape` may be absent.
 
     `typed_only`: nobody speaks, so the end of `typed` is the end of the talk.
     """
@@ -58,6 +58,7 @@ class Parts:
     performer: Performer | None = None
     typed: AsyncIterator[str] | None = None
     typed_only: bool = False
+    tape: Tape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,24 +228,30 @@ class Talk:
 
     # ---- one input
 
-    def _input(self, verb: Callable[..., None], *values: Any) -> None:
-        """The time, the verb, the world, the server, the next alarm."""
-        session = self._session
-        session.tick(self._loop.time())
-        verb(*values)
+    def _input(self, verb: Callable[..., None] | None, *values: Any) -> None:
+        """The time, the verb (None: nothing but the time), the world, the server, the next alarm."""
+        now = self._loop.time()
+        if self._parts.tape:
+            self._parts.tape.took(now, verb.__name__ if verb else "tick", values)
+        self._session.tick(now)
+        if verb:
+            verb(*values)
         self._flush()
 
     def _flush(self) -> None:
         session = self._session
         problem: Exception | None = None
-        for effect in session.to_world():
+        effects, events = session.to_world(), session.to_server()
+        if self._parts.tape:
+            self._parts.tape.gave(effects, events, ())
+        for effect in effects:
             try:
                 self._carry_out(effect)
             except Exception as error:  # noqa: BLE001  # told below; a Hush or the end must not be lost behind it
                 problem = problem or error
         if problem is not None:
             raise problem
-        for event in session.to_server():
+        for event in events:
             self._parts.wire.send(event)
         deadline = session.next_deadline()
         if self._alarm and self._alarm.when() != deadline:
@@ -256,8 +263,7 @@ class Talk:
     def _ring(self) -> None:
         self._alarm = None
         try:
-            self._session.tick(self._loop.time())
-            self._flush()
+            self._input(None)
         except Exception as error:  # noqa: BLE001  # as in `_guard`
             self._fail(error)
 

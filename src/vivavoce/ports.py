@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vivavoce.events.client import ClientEvent
     from vivavoce.events.server import ServerEvent
+    from vivavoce.session.effects import Effect
     from vivavoce.session.happenings import Happening
 
 
@@ -106,3 +109,16 @@ class Screen(Protocol):
 
     def show(self, happening: Happening, t: float, out_ms: int | None) -> None:
         """Show one happening: `t` seconds since the start of the program; `out_ms` of the speaker's clock, None before `ready`."""
+
+
+class Tape(Protocol):
+    """Where a talk is kept: every input of the session, and what the session made of it. Called from the loop, in order."""
+
+    def took(self, now: float, verb: str, values: tuple[Any, ...]) -> None:
+        """The session takes an input: `tick(now)`, then its method `verb` with `values` ("tick": nothing more). Never blocks."""
+
+    def gave(self, effects: Sequence[Effect], events: Sequence[ClientEvent], standby: Sequence[ClientEvent]) -> None:
+        """What it asks of the world, of the server and of the standby server for that input; all may be empty. Never blocks."""
+
+    async def close(self) -> None:
+        """Write what is left and free the files. Twice is allowed."""

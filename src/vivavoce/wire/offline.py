@@ -89,7 +89,7 @@ class OfflineWire:
         self._loop = asyncio.get_running_loop()
         try:
             await asyncio.to_thread(self._engine.start)
-        except asyncio.CancelledError:
+        except BaseException:  # whatever it was, it is raised again; the child must not outlive it
             await asyncio.to_thread(self._engine.stop)
             raise
         self._sender.start()
@@ -201,16 +201,18 @@ class _Threads:
         self._open_stages = open_stages
         self._tell = tell
         self._ending = contextlib.ExitStack()
+        self._loading = threading.Lock()  # models that are just being loaded are loaded, then freed
         self._session: Any = None
 
     def start(self) -> None:
         """Load the models here."""
         from vivavoce.engine.pipeline import Session  # noqa: PLC0415  # only who talks offline pays for the engine
 
-        stages = _opened(self._open_stages)
-        self._session = Session(stages, self._tell)
-        self._ending.callback(stages.close)
-        self._ending.callback(self._session.close)
+        with self._loading:
+            stages = _opened(self._open_stages)
+            self._ending.callback(stages.close)
+            self._session = Session(stages, self._tell)
+            self._ending.callback(self._session.close)
 
     def deliver(self, event: ClientEvent) -> None:
         """Hand over, at the pace the engine takes."""
@@ -220,7 +222,8 @@ class _Threads:
 
     def stop(self) -> None:
         """End the conversation and free the models."""
-        self._ending.close()
+        with self._loading:
+            self._ending.close()
 
 
 def _opened(open_stages: Opener) -> Stages:
@@ -244,24 +247,28 @@ class _Child:
             target=_serve_pipe, args=(open_stages, self._theirs), name="viva offline engine", daemon=True
         )
         self._reader = threading.Thread(target=self._read, name="viva offline reader", daemon=True)
-        self._started = self._ready = self._stopping = False
+        self._launch = threading.Lock()  # a child that is just being launched is launched, then stopped
+        self._start = threading.Lock()  # `stop` closes the pipe when nobody reads from it any more
+        self._end = threading.Lock()
+        self._launched = self._ready = self._stopping = self._stopped = False
 
     def start(self) -> None:
-        """Start the child and wait until its models are loaded."""
-        self._started = True
-        self._process.start()
-        self._theirs.close()
-        try:
-            outcome = self._pipe.recv()
-        except (EOFError, OSError):
-            how = self._exit()
-            self.stop()
-            raise ServerGone(f"The offline engine ended while it started ({how}).") from None
-        if outcome is not None:
-            self.stop()
-            raise _rebuilt(*outcome)
-        self._ready = True
-        self._reader.start()
+        """Start the child and wait until its models are loaded. `stop`, from another thread, ends the waiting."""
+        with self._start:
+            with self._launch:
+                if self._stopping:
+                    raise ServerGone("The offline engine was stopped before it started.")
+                self._process.start()
+                self._launched = True
+            self._theirs.close()
+            try:
+                outcome = self._pipe.recv()
+            except (EOFError, OSError):
+                raise ServerGone(f"The offline engine ended while it started ({self._exit()}).") from None
+            if outcome is not None:
+                raise _rebuilt(*outcome)
+            self._ready = True
+            self._reader.start()
 
     def deliver(self, event: ClientEvent) -> None:
         """Hand over; waits when the pipe is full."""
@@ -283,12 +290,25 @@ class _Child:
         return f"exit code {self._process.exitcode}"
 
     def stop(self) -> None:
-        """Tell the child to end; end it when it does not."""
-        if self._stopping or not self._started:
+        """Tell the child to end; end it when it does not. Twice, and from several threads, is allowed."""
+        with self._launch:
+            self._stopping = True
+        with self._end:
+            if self._stopped:
+                return
+            self._stopped = True
+            if self._launched:
+                self._end_child()
+            with self._start:
+                pass  # it has seen the end of the child
+            if self._reader.is_alive():
+                self._reader.join()
             self._pipe.close()
             self._theirs.close()
-            return
-        self._stopping = True
+            if self._launched:
+                self._process.close()
+
+    def _end_child(self) -> None:
         if self._ready:
             with contextlib.suppress(OSError):  # it ended already
                 self._pipe.send(None)
@@ -299,10 +319,6 @@ class _Child:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
-        if self._reader.is_alive():
-            self._reader.join()
-        self._pipe.close()
-        self._process.close()
 
 
 def _rebuilt(kind: type[VivaError], message: str, attributes: dict[str, Any]) -> VivaError:
