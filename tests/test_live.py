@@ -48,6 +48,12 @@ class ListWire:
         self.closed = 0
         self.troubles: list[Trouble] = []
         self.on_open: VivaError | None = None
+        self.following: list[ListWire] = []
+
+    def another(self) -> ListWire:
+        following = self.following.pop(0)
+        following.following = self.following
+        return following
 
     async def open(self) -> None:
         if self.on_open:

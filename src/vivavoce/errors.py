@@ -7,10 +7,12 @@
     |-- NoDevice                      3      no_device   no sound card, no microphone, no speaker
     |-- Refused                       4      refused     the server does not want us
     |   |-- KeyRefused                4                  key, role or scope
+    |   |   `-- SignInFailed          4                  there is no key or token to show
     |   |-- DeploymentNotFound        4                  the name in the address
     |   |-- NotARealtimeModel         4                  the model behind the name
     |   |-- ModelRetired              4                  the model is gone
     |   `-- QuotaExceeded             4                  money or rate
+    |       `-- TooManyRequests       4                  it passes
     |-- ServerGone                    5      lost        the connection ended and we did not end it
     `-- ModelMissing                  6      error       weights of the offline engine are not to be had
 
@@ -109,6 +111,10 @@ class KeyRefused(Refused):
     """The key, the token, its role or its scope is not accepted."""
 
 
+class SignInFailed(KeyRefused):
+    """No token was to be had: nobody is signed in, or signing in did not work."""
+
+
 class DeploymentNotFound(Refused):
     """Azure knows no deployment of that name."""
 
@@ -123,6 +129,10 @@ class ModelRetired(Refused):
 
 class QuotaExceeded(Refused):
     """Too many requests, or no money left."""
+
+
+class TooManyRequests(QuotaExceeded):
+    """Too many requests or conversations at once; later there is room again."""
 
 
 class ServerGone(VivaError):

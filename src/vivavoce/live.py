@@ -8,18 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
-from vivavoce.errors import NoDevice, ProtocolError, Reason, Refused, ServerGone, VivaError
+from vivavoce.errors import (
+    NoDevice,
+    ProtocolError,
+    Reason,
+    Refused,
+    ServerGone,
+    SignInFailed,
+    TooManyRequests,
+    VivaError,
+)
 from vivavoce.ports import Heard, Hushed, Microphone, Screen, Speaker, Tape, Trouble, Wire
-from vivavoce.session.effects import Call, Effect, Finish, Hush, Play, Show
-from vivavoce.session.happenings import Ended, Errored, Happening, Ready
+from vivavoce.session.effects import Call, Discard, Effect, Finish, Hush, Play, Prepare, Reopen, Show, Swap
+from vivavoce.session.happenings import Ended, Errored, Happening, Ready, Warned
 from vivavoce.session.session import Session
 
 _GATHER_S = 0.04  # two blocks of the microphone at a time: half the wake-ups and socket writes, for 10 ms more delay
 _LOOK_S = 0.2
+_LEAST_SHARE = (
+    0.5  # of a pause before a new connection; the rest is left to chance, so that many clients do not come at once
+)
 
 
 class Functions(Protocol):
@@ -77,6 +91,9 @@ class Talk:
         """`started`: the loop's time at which the program began; `t` of every line counts from it."""
         self._parts = parts
         self._session = parts.session
+        self._wire = parts.wire
+        self._standby: Wire | None = None
+        self._open_wires: dict[Wire, asyncio.Task[None] | None] = {}  # all that are to be closed
         self._started = started
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[Reason] = self._loop.create_future()
@@ -97,6 +114,7 @@ class Talk:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                self._connect(self._wire)
                 for job in self._jobs():
                     self._begin(job)
                 reason = await self._over
@@ -129,20 +147,21 @@ class Talk:
     # ---- the jobs
 
     def _jobs(self) -> list[Coroutine[Any, Any, None]]:
-        jobs = [self._converse(), self._listen(), self._follow()]
+        jobs = [self._listen(), self._follow()]
         if self._parts.performer:
             jobs.append(self._parts.performer.perform(self))
         if self._parts.typed:
             jobs.append(self._read(self._parts.typed))
         return jobs
 
-    def _begin(self, job: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         if self._group is None:
             job.close()
-            return
+            return None
         task = self._group.create_task(self._guard(job))
         self._tasks.append(task)
         task.add_done_callback(self._tasks.remove)
+        return task
 
     async def _guard(self, job: Coroutine[Any, Any, None]) -> None:
         try:
@@ -168,25 +187,63 @@ class Talk:
         except Exception:  # noqa: BLE001  # the screen itself is what failed: `_flush` has ended the talk all the same
             self._finish(known.reason)
 
-    async def _converse(self) -> None:
-        wire = self._parts.wire
+    def _connect(self, wire: Wire, after_s: float = 0.0) -> None:
+        self._open_wires[wire] = self._begin(self._converse(wire, after_s))
+
+    def _disconnect(self, wire: Wire) -> None:
+        """Nobody listens to it any more; it is closed while the talk goes on."""
+        task = self._open_wires[wire]
+        if task:
+            task.cancel()
+        self._begin(self._close_wire(wire))
+
+    async def _close_wire(self, wire: Wire) -> None:
+        await wire.close()
+        del self._open_wires[wire]
+
+    async def _converse(self, wire: Wire, after_s: float) -> None:
+        """One connection, from its opening to its end."""
+        session = self._session
+        try:
+            await asyncio.sleep(after_s * random.uniform(_LEAST_SHARE, 1))  # noqa: S311  # no secret hangs on it
+            await self._open(wire)
+            self._input(session.standby_opened if wire is self._standby else session.opened, time.time())
+            while True:
+                try:
+                    event = await wire.receive()
+                except ProtocolError as error:
+                    self._misread(wire, error)
+                else:
+                    self._input(session.receive_standby if wire is self._standby else session.receive, event)
+                self._pass_on(wire.warnings())
+        except VivaError as error:
+            self._lost(wire, error)
+
+    async def _open(self, wire: Wire) -> None:
         opening = asyncio.ensure_future(wire.open())
         try:
             while not opening.done():
                 await asyncio.wait([opening], timeout=_LOOK_S)
-                self._pass_on(wire.warnings())  # a retry is told while it is waited for
+                if wire is not self._standby:
+                    self._pass_on(wire.warnings())  # a retry is told while it is waited for
             await opening
         finally:
             opening.cancel()
-        self._input(self._session.opened)
-        while True:
-            try:
-                event = await wire.receive()
-            except ProtocolError as error:
-                self._input(self._session.misread, str(error))
-            else:
-                self._input(self._session.receive, event)
-            self._pass_on(wire.warnings())
+
+    def _misread(self, wire: Wire, error: ProtocolError) -> None:
+        if wire is not self._standby:
+            self._input(self._session.misread, str(error))
+
+    def _lost(self, wire: Wire, error: VivaError) -> None:
+        """A connection ended, or was not to be had: the session knows whether the talk goes on."""
+        if wire is self._standby:
+            self._input(self._session.standby_gone, _code(error), str(error))
+            return
+        passes = self._ready.is_set() and isinstance(error, TooManyRequests | SignInFailed)
+        self._error = error
+        self._input(self._session.gone, _code(error), str(error), "lost" if passes else error.reason, _raw(error))
+        if not self._over.done():
+            self._error = None
 
     async def _listen(self) -> None:
         microphone = self._parts.microphone
@@ -237,13 +294,15 @@ class Talk:
         if verb:
             verb(*values)
         self._flush()
+        if self._parts.tape:
+            self._pass_on(self._parts.tape.warnings())
 
     def _flush(self) -> None:
         session = self._session
         problem: Exception | None = None
-        effects, events = session.to_world(), session.to_server()
+        effects, events, second = session.to_world(), session.to_server(), session.to_standby()
         if self._parts.tape:
-            self._parts.tape.gave(effects, events, ())
+            self._parts.tape.gave(effects, events, second)
         for effect in effects:
             try:
                 self._carry_out(effect)
@@ -252,7 +311,10 @@ class Talk:
         if problem is not None:
             raise problem
         for event in events:
-            self._parts.wire.send(event)
+            self._wire.send(event)
+        if self._standby:
+            for event in second:
+                self._standby.send(event)
         deadline = session.next_deadline()
         if self._alarm and self._alarm.when() != deadline:
             self._alarm.cancel()
@@ -279,8 +341,27 @@ class Talk:
                 self._begin(self._call(effect))
             case Finish(reason):
                 self._finish(reason)
+            case Reopen() | Prepare() | Swap() | Discard():
+                self._change_wires(effect)
             case _:
                 assert_never(effect)
+
+    def _change_wires(self, effect: Reopen | Prepare | Swap | Discard) -> None:
+        used, standby = self._wire, self._standby
+        match effect:
+            case Reopen(after_s):
+                self._wire = used.another()
+                self._connect(self._wire, after_s)
+                self._disconnect(used)
+            case Prepare():
+                self._standby = used.another()
+                self._connect(self._standby)
+            case Swap() if standby:
+                self._wire, self._standby = standby, None
+                self._disconnect(used)
+            case _ if standby:  # Discard
+                self._standby = None
+                self._disconnect(standby)
 
     def _finish(self, reason: Reason) -> None:
         if not self._over.done():
@@ -309,11 +390,17 @@ class Talk:
             self._input(self._session.warn, trouble.code, trouble.message)
 
     async def _close(self) -> None:
-        for part in (self._parts.microphone, self._parts.speaker, self._parts.wire):
+        wires = list(self._open_wires) or [self._wire]
+        parts: list[Microphone | Speaker | Wire] = [self._parts.microphone, self._parts.speaker, *wires]
+        for part in parts:
             try:
                 await part.close()
             except Exception as error:  # noqa: BLE001  # told; the other parts are closed all the same
                 self._show(Errored("close_failed", f"{type(error).__name__}: {error}", fatal=False))
+        if self._parts.tape:
+            await self._parts.tape.close()
+            for trouble in self._parts.tape.warnings():  # the session takes nothing any more
+                self._show(Warned(trouble.code, trouble.message))
 
 
 def _code(error: VivaError) -> str:

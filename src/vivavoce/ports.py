@@ -86,7 +86,10 @@ class Speaker(Protocol):
 
 
 class Wire(Protocol):
-    """One conversation with one server. It carries events, not text."""
+    """One connection to one server, and so one conversation. It carries events, not text."""
+
+    def another(self) -> Wire:
+        """A wire to the same server that is not open yet: for a new, empty conversation. Credentials are asked for anew."""
 
     async def open(self) -> None:
         """Connect. Raises `Refused` or one of its kind, `ServerGone`, `BadSettings`, `MissingExtra`, `ModelMissing`."""
@@ -120,5 +123,8 @@ class Tape(Protocol):
     def gave(self, effects: Sequence[Effect], events: Sequence[ClientEvent], standby: Sequence[ClientEvent]) -> None:
         """What it asks of the world, of the server and of the standby server for that input; all may be empty. Never blocks."""
 
+    def warnings(self) -> list[Trouble]:
+        """What went wrong since the last call, such as a full disk: the tape ends there, the talk does not."""
+
     async def close(self) -> None:
-        """Write what is left and free the files. Twice is allowed."""
+        """Write what is left and free the files. Never raises, but tells in `warnings`. Twice is allowed."""

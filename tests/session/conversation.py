@@ -12,7 +12,9 @@ from vivavoce.pcm import silence
 from vivavoce.session.effects import Effect, Finish, Show
 from vivavoce.session.happenings import Happening
 from vivavoce.session.session import Session
-from vivavoce.session.settings import FINISH_TOOL, Settings
+from vivavoce.session.settings import FINISH_TOOL, Settings, Timeouts
+
+PATIENT = Settings(timeouts=Timeouts(stall_s=None))  # a server may be silent for as long as it likes
 
 Line = TypeVar("Line", bound=Happening)
 Word = TypeVar("Word", bound=ClientEvent)
@@ -23,10 +25,11 @@ class Conversation:
     """One session and all that came out of it."""
 
     def __init__(self, settings: Settings | None = None, *, ready: bool = True) -> None:
-        self.session = Session(settings or Settings())
+        self.session = Session(settings or PATIENT)
         self.now = 0.0
         self.did: list[Effect] = []
         self.sent: list[ClientEvent] = []
+        self.second: list[ClientEvent] = []
         if ready:
             self.do(self.session.opened)
             self.says(said.SessionCreated({"id": "sess_1"}), said.SessionUpdated({"id": "sess_1", "model": "m"}))
@@ -41,6 +44,7 @@ class Conversation:
     def take(self) -> None:
         self.did += self.session.to_world()
         self.sent += self.session.to_server()
+        self.second += self.session.to_standby()
 
     def says(self, *events: ServerEvent) -> None:
         """The server says these words."""
@@ -74,7 +78,7 @@ class Conversation:
 
     def forget(self) -> None:
         """Only what follows is of interest."""
-        self.did, self.sent = [], []
+        self.did, self.sent, self.second = [], [], []
 
     def shown(self, kind: type[Line]) -> list[Line]:
         return [deed.what for deed in self.did if isinstance(deed, Show) and isinstance(deed.what, kind)]

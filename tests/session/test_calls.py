@@ -87,7 +87,7 @@ def test_arguments_that_are_no_object_are_answered_with_an_error_and_nothing_run
     assert calls.receive("R", item(arguments=arguments)) == "weather"
     problem = "the arguments are not a JSON object"
     assert calls.to_server() == [output("c1", json.dumps({"error": problem}))]
-    assert calls.to_world() == [Show(Called("weather", arguments, json.dumps({"error": problem}), problem))]
+    assert calls.to_world() == [Show(Called("c1", "weather", arguments, json.dumps({"error": problem}), problem))]
     assert not calls.running
     calls.response_done("R")
     assert [batch.names for batch in calls.take_due()] == [["weather"]]
@@ -104,7 +104,7 @@ def test_the_finish_tool_is_answered_here() -> None:
     assert calls.receive("R", item(name=FINISH_TOOL, arguments="not json")) == FINISH_TOOL
     assert calls.to_server() == [output("c1", '{"ok":true}')]
     assert calls.to_server() == []
-    assert calls.to_world() == [Show(Called(FINISH_TOOL, "not json", '{"ok":true}', None))]
+    assert calls.to_world() == [Show(Called("c1", FINISH_TOOL, "not json", '{"ok":true}', None))]
     assert not calls.running
     assert calls.open
 
@@ -115,7 +115,7 @@ def test_an_answer_goes_to_the_server_and_to_the_person() -> None:
     calls.to_world()
     assert calls.answered("c1", "sunny", "too hot")
     assert calls.to_server() == [output("c1", "sunny")]
-    assert calls.to_world() == [Show(Called("weather", {"city": "Oslo"}, "sunny", "too hot"))]
+    assert calls.to_world() == [Show(Called("c1", "weather", {"city": "Oslo"}, "sunny", "too hot"))]
     assert not calls.running
     assert calls.open
 

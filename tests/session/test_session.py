@@ -492,7 +492,7 @@ def test_without_a_limit_a_quiet_talk_goes_on_for_ever() -> None:
 
 
 def test_the_earliest_deadline_is_the_next_one() -> None:
-    talk = Conversation(Settings(transcription_model="w", max_s=500.0))
+    talk = Conversation(Settings(transcription_model="w", max_s=500.0, timeouts=Timeouts(stall_s=None)))
     assert talk.session.next_deadline() == 500.0
     talk.says(*turn("u"))
     assert talk.session.next_deadline() == 10.0
@@ -522,9 +522,7 @@ def test_a_fatal_code_ends_the_talk_at_any_time(code: str) -> None:
         assert talk.session.stage is Stage.OVER
 
 
-@pytest.mark.parametrize(
-    "code", ["session_expired", "server_error", "cannot_update_voice", "rate_limit_exceeded", None]
-)
+@pytest.mark.parametrize("code", ["server_error", "cannot_update_voice", "rate_limit_exceeded", None])
 def test_any_other_error_is_shown_and_the_talk_goes_on(code: str | None) -> None:
     talk = Conversation()
     talk.says(error(code, "Oh."))
@@ -572,7 +570,7 @@ def test_a_failed_response_is_shown_and_the_talk_goes_on() -> None:
     details = {"type": "failed", "error": {"code": "rate_limit_exceeded", "message": "Slow down."}}
     talk.says(*turn("u"), created("R"), done("R", "failed", status_details=details))
     assert talk.shown(Errored) == [Errored("rate_limit_exceeded", "Slow down.", fatal=False, raw=details)]
-    assert talk.session.quiet
+    assert talk.ended is None
 
 
 def test_a_response_that_failed_for_lack_of_money_ends_the_talk() -> None:
@@ -605,15 +603,13 @@ def test_a_device_may_warn_the_person() -> None:
     assert talk.shown(Warned) == [Warned("overrun", "Sound was lost.")]
 
 
-def test_a_connection_that_ends_is_a_fatal_error_and_the_end() -> None:
-    talk = Conversation()
-    talk.do(talk.session.gone, "connection_lost", "It is gone.", "lost", {"code": 1006})
+def test_a_connection_that_never_stood_is_a_fatal_error_and_the_end() -> None:
+    talk = Conversation(ready=False)
+    talk.do(talk.session.gone, "no_connection", "Nobody there.", "lost", {"code": 1006})
     assert talk.did == [
-        Show(Errored("connection_lost", "It is gone.", fatal=True, raw={"code": 1006})),
+        Show(Errored("no_connection", "Nobody there.", fatal=True, raw={"code": 1006})),
         Finish("lost"),
     ]
-    talk.do(talk.session.gone, "connection_lost", "It is gone.", "lost")
-    assert len(talk.deeds(Finish)) == 1
 
 
 # ---- the end

@@ -138,7 +138,7 @@ def test_an_answer_is_shown_with_its_function() -> None:
     talk = asking()
     talk.says(called("R", "c", arguments='{"a":1}'))
     talk.do(talk.session.answered, "c", "no", "it broke")
-    assert talk.shown(Called) == [Called("weather", {"a": 1}, "no", "it broke")]
+    assert talk.shown(Called) == [Called("c", "weather", {"a": 1}, "no", "it broke")]
 
 
 def test_an_answer_nobody_waits_for_is_dropped() -> None:
@@ -195,7 +195,7 @@ def test_a_silent_goodbye_is_answered_and_one_farewell_is_asked_for_without_func
     talk = asking()
     talk.says(goodbye("R"), done("R"))
     assert outputs(talk) == [("bye", '{"ok":true}')]
-    assert talk.shown(Called) == [Called(FINISH_TOOL, {}, '{"ok":true}', None)]
+    assert talk.shown(Called) == [Called("bye", FINISH_TOOL, {}, '{"ok":true}', None)]
     assert talk.deeds(Call) == []
     assert (talk.asked.response or {})["tool_choice"] == "none"
     talk.says(created("S", talk.asked), *spoken("S", "a", 1000, "goodbye"), done("S"))

@@ -43,7 +43,7 @@ def test_a_whole_talk_reads_from_top_to_bottom() -> None:
         AssistantDelta("a", " there. How"),
         AssistantDelta("a", " are you?"),
         said("Hi there. How are you?"),
-        Called("get_weather", {"city": "Paris"}, '{"sky": "clear"}', None),
+        Called("call_1", "get_weather", {"city": "Paris"}, '{"sky": "clear"}', None),
         Warned("mic", "The microphone is loud."),
         Ended("goodbye"),
     )

@@ -40,6 +40,7 @@ class Batch:
     names: list[str] = field(default_factory=list)
     running: dict[str, Asked] = field(default_factory=dict)
     done: bool = False
+    severed: bool = False  # the server that asked is gone: nobody else knows these calls
 
 
 class Calls:
@@ -96,19 +97,33 @@ class Calls:
         """The function has answered; False when nobody waits for that answer."""
         for batch in self._batches.values():
             if call_id in batch.running:
-                self._answer(batch.running.pop(call_id), output, error)
+                self._answer(batch.running.pop(call_id), output, error, severed=batch.severed)
                 return True
         return False
 
-    def _answer(self, call: Asked, output: str, error: str | None) -> None:
-        self._server.append(CreateItem({"type": "function_call_output", "call_id": call.call_id, "output": output}))
+    def _answer(self, call: Asked, output: str, error: str | None, *, severed: bool = False) -> None:
+        if not severed:  # else it goes with the history, call and answer together (row 20)
+            self._server.append(CreateItem({"type": "function_call_output", "call_id": call.call_id, "output": output}))
         arguments = call.text if call.arguments is None else call.arguments
-        self._world.append(Show(Called(call.name, arguments, output, error)))
+        self._world.append(Show(Called(call.call_id, call.name, arguments, output, error)))
 
     def response_done(self, response_id: str) -> None:
         """No more calls will come from that response."""
         if response_id in self._batches:
             self._batches[response_id].done = True
+
+    @property
+    def orphans(self) -> list[str]:
+        """Calls that still run, of a server that is gone."""
+        return [call_id for batch in self._batches.values() if batch.severed for call_id in batch.running]
+
+    def sever(self) -> None:
+        """The connection is gone. Calls that still run will be answered, and their answers told to the next one."""
+        self._batches = {key: batch for key, batch in self._batches.items() if batch.running}
+        for batch in self._batches.values():
+            batch.done = batch.severed = True
+        self._seen = set(self.orphans)
+        self._server.clear()
 
     def take_due(self) -> list[Batch]:
         """The responses, each once, whose calls are all answered: a new response is due."""

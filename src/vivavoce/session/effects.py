@@ -46,4 +46,26 @@ class Finish:
     reason: Reason
 
 
-Effect = Play | Hush | Show | Call | Finish
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Give the connection up and make a new one, `after_s` seconds from now, less a random share of it."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Make a second connection beside the one in use: the standby."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """The standby is the connection in use from here on; close the other one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Close the standby."""
+
+
+Effect = Play | Hush | Show | Call | Finish | Reopen | Prepare | Swap | Discard

@@ -98,6 +98,7 @@ class Called:
     """A function was called and answered; `error` says why it failed, else null."""
 
     TYPE: ClassVar[str] = "call"
+    call_id: str
     name: str
     arguments: Mapping[str, Any] | str
     output: str
@@ -138,6 +139,32 @@ class Errored:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconnecting:
+    """The connection is lost and a new one is being made; once for each loss."""
+
+    TYPE: ClassVar[str] = "reconnecting"
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """The conversation goes on, on a new connection. `lost_ms`: how long there was none."""
+
+    TYPE: ClassVar[str] = "reconnected"
+    session_id: str
+    lost_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A second connection took over before the first grew too old; nothing of it is heard."""
+
+    TYPE: ClassVar[str] = "renewed"
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The last line."""
 
@@ -159,5 +186,8 @@ Happening = (
     | Used
     | Warned
     | Errored
+    | Reconnecting
+    | Reconnected
+    | Renewed
     | Ended
 )

@@ -43,6 +43,9 @@ class Opening:
 
     Attributes:
         stage: where we are.
+        expires_at: Unix seconds at which the server will end the session, None where it does not say.
+        opened_at: when the connection stood, by the session's clock.
+        opened_unix_s: the same by this machine's clock, None where nobody told.
         deadline: when the server should have said the next word; None when we wait for none.
     """
 
@@ -52,15 +55,29 @@ class Opening:
         self._session_id = ""
         self.stage = Stage.CONNECTING
         self.deadline: float | None = None
+        self.expires_at: float | None = None
+        self.opened_at = 0.0
+        self.opened_unix_s: float | None = None
 
     @property
     def writes_down(self) -> bool:
         """The offer asks for the words of the person."""
         return "transcription" in self._wanted["audio"]["input"]
 
-    def opened(self, now: float) -> None:
+    def again(self) -> Opening:
+        """The opening of the next connection: the same offer, without what was refused before."""
+        following = Opening(self._settings)
+        following._wanted = self._wanted
+        return following
+
+    def write_nothing_down(self) -> None:
+        """The next connections are not asked for the words of the person."""
+        self._wanted = (without(self._wanted, "audio.input.transcription") or (self._wanted, ""))[0]
+
+    def opened(self, now: float, unix_s: float | None = None) -> None:
         """The connection stands; the server has the word."""
         if self.stage is Stage.CONNECTING:
+            self.opened_at, self.opened_unix_s = now, unix_s
             self.deadline = now + self._settings.timeouts.created_s
 
     def created(self, session: Mapping[str, Any], now: float) -> UpdateSession | None:
@@ -69,6 +86,8 @@ class Opening:
             return None
         self.stage = Stage.CONFIGURING
         self._session_id = str(session.get("id") or "")
+        expires_at = session.get("expires_at")
+        self.expires_at = float(expires_at) if isinstance(expires_at, int | float) and expires_at else None
         return self._offer(now)
 
     def updated(self, session: Mapping[str, Any]) -> Ready | None:

@@ -34,6 +34,8 @@ class Reply:
     cut: bool = False
     judged: bool = False
     missed: bool = False  # more of it came after the cut, and was not played
+    severed: bool = False  # its connection is gone: no server knows it
+    broken: bool = False  # ... before all of it came
 
     @property
     def received_ms(self) -> int:
@@ -137,6 +139,20 @@ class Playback:
         else:
             self._hushes[-1] += wanted
         return must_hush
+
+    def whole(self, response_id: str) -> bool:
+        """It has spoken, and all of its sound has come."""
+        replies = self.of(response_id)
+        return any(reply.received_bytes for reply in replies) and all(reply.complete for reply in replies)
+
+    def sever(self) -> None:
+        """The connection is gone: what came of its replies is played, no more will come, and what is settled is forgotten."""
+        unsettled = set(self._open) | {reply.item_id for hush in self._hushes for reply in hush}
+        self.replies = {item_id: reply for item_id, reply in self.replies.items() if item_id in unsettled}
+        for reply in self.replies.values():
+            reply.broken = reply.broken or not reply.complete
+            reply.severed = reply.complete = True
+        self._cut_responses.clear()
 
     def settle(self, item_id: str | None, ms: int) -> list[tuple[Reply, Verdict]]:
         """The speaker is silent: `item_id` was playing, `ms` of it were heard. What becomes of each reply that was cut.

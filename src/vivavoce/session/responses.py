@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +42,10 @@ class _Asked:
 class Responses:
     """Which response is wanted, asked for, active. Verbs in, `to_server` out."""
 
-    def __init__(self, created_s: float) -> None:
+    def __init__(self, created_s: float, now: float = 0.0) -> None:
         """`created_s`: seconds until a `response.create` without an answer is asked once more, then given up."""
         self._created_s = created_s
-        self._now = 0.0
+        self._now = now
         self._wish: tuple[Mapping[str, Any], bool] | None = None
         self._asked: _Asked | None = None
         self._pending = False
@@ -60,6 +60,16 @@ class Responses:
     def active(self) -> list[str]:
         """Identifiers of the responses under way, oldest first."""
         return list(self._active)
+
+    def owes(self, whole: Callable[[str], bool]) -> bool:
+        """The server owes a reply, or the rest of one; `whole`: all of that response's sound has come."""
+        waiting = self._pending or self._wish is not None or self._expected
+        return waiting or any(not whole(response_id) for response_id in self._active)
+
+    def options(self, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With which options a response was asked for; empty where the server made it by itself."""
+        ours = self._asked is not None and metadata.get(_NAME) == self._asked.event_id
+        return self._asked.options if ours and self._asked else {}
 
     @property
     def busy(self) -> bool:

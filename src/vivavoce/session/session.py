@@ -1,10 +1,12 @@
 """Session: what the words of the Realtime API mean. A switchboard over small pure objects.
 
 Verbs in (`tick`, `receive`, `hear`, `heard`, `hushed`, `type`, `answered`, `gone`, `leave`), two lists out (`to_world`,
-`to_server`). It does no I/O, waits for nothing and has no clock: `tick(now)` brings the time, `next_deadline()` says when it
-is wanted again. `now` is in seconds of any monotonic clock.
+`to_server`; a third, `to_standby`, where a second connection is made ready). It does no I/O, waits for nothing and has no
+clock: `tick(now)` brings the time, `next_deadline()` says when it is wanted again. `now` is in seconds of any monotonic clock.
 
     connecting --session.created--> configuring --session.updated--> ready --> over
+        ^                                                              |
+        `-------- lost, or silent (then `continuity` has the word) ----'
 
 Nothing of the microphone is sent before `ready`: a rejected `session.update` would otherwise run the whole talk on the
 server's own settings without anyone noticing.
@@ -22,17 +24,26 @@ from vivavoce.events.server import ServerEvent
 from vivavoce.events.word import Unknown
 from vivavoce.session import happenings as told
 from vivavoce.session.calls import Calls
-from vivavoce.session.effects import Effect, Finish, Hush, Show
+from vivavoce.session.continuity import Continuity
+from vivavoce.session.effects import Effect, Finish, Hush, Show, Swap
 from vivavoce.session.farewell import Farewell
 from vivavoce.session.floor import Floor, Signal, move
 from vivavoce.session.happenings import Happening
 from vivavoce.session.opening import Opening, Stage
+from vivavoce.session.patience import Patience
 from vivavoce.session.responses import Responses
+from vivavoce.session.retries import Retries
 from vivavoce.session.scribe import Scribe
 from vivavoce.session.settings import FINISH_TOOL, Settings
 from vivavoce.session.speech import Speech, SpeechEvent
+from vivavoce.session.standby import Standby
 from vivavoce.session.transcript import Transcript
 from vivavoce.session.trouble import Weight, mapping, outcome, weigh
+
+_EXPIRED = "session_expired"
+_REHEARING_S = 5.0  # how long a server may take to notice the speech that it is told again
+_OVERLAP_S = 5.0  # what a server hears again that takes over in a quiet moment: the word that is just beginning
+_WORDS_KEPT = 128  # among which one that comes twice is noticed
 
 
 class Session:
@@ -49,8 +60,14 @@ class Session:
         self._scribe = Scribe(settings.transcription_model, tentative=settings.transcription_tentative)
         self._calls = Calls()
         self._farewell = Farewell(waits.farewell_s)
+        self._retries = Retries()
+        self._continuity = Continuity(waits, settings.history_characters)
+        self._met = False  # there was an agreement once: what is lost now can be made good
+        self._rehearing_until = 0.0
+        self._said: dict[str, ServerEvent] = {}  # the last words by `event_id`
+        self._names_repeat = False
         self._now = 0.0
-        self._reply_deadline: float | None = None
+        self._patience = Patience(waits)
         self._end_at: float | None = None
         self._due: float | None = (
             None  # the earliest of all deadlines, and whether that is still true: asked 100 times a second
@@ -73,6 +90,10 @@ class Session:
         out, self._server = self._server, []
         return out
 
+    def to_standby(self) -> list[ClientEvent]:
+        """Drain what is to be said to the standby, in order."""
+        return self._continuity.to_standby()
+
     @property
     def stage(self) -> Stage:
         """Where the conversation stands with its server."""
@@ -81,7 +102,7 @@ class Session:
     @property
     def quiet(self) -> bool:
         """Ready, nobody speaks, no reply is owed, all that came was heard."""
-        return self.stage is Stage.READY and self.floor is Floor.QUIET
+        return self.stage is Stage.READY and self.floor is Floor.QUIET and self._now >= self._rehearing_until
 
     # ---- time
 
@@ -111,23 +132,39 @@ class Session:
     def _earliest(self) -> float | None:
         waits = [
             self._opening.deadline,
-            self._reply_deadline if self._owed else None,
+            self._patience.reply_by if self._owed else None,
             self._end_at,
             self._farewell.deadline if self.floor is Floor.QUIET else None,
             self._responses.next_deadline(),
             self._transcript.next_deadline(),
+            self._retries.deadline,
+            self._silent_at,
+            *self._continuity.deadlines(self._now),
         ]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _check_deadlines(self) -> None:
         now = self._now
         silence = self._opening.overdue(now)
+        options = self._retries.due(now)
+        if options is not None:
+            self._ask(options)
+        self._continuity.tick(now, self._opening)
         if silence:
-            self._fail("no_answer", silence, "lost")
+            self.gone("no_answer", silence, "lost")
         elif self._end_at is not None and now >= self._end_at:
             self._finish("max_minutes")
-        elif self._owed and self._reply_deadline is not None and now >= self._reply_deadline:
+        elif self._owed and (by := self._patience.reply_by) is not None and now >= by:
             self._no_reply()
+        elif self._silent_at is not None and now >= self._silent_at:
+            self._stalled()
+
+    @property
+    def _silent_at(self) -> float | None:
+        """When the server will have been silent for too long, as far as silence means anything now."""
+        if self.stage is not Stage.READY or self._farewell.reason:
+            return None
+        return self._patience.silent_at(owed=self._owed)
 
     def _no_reply(self) -> None:
         """The server owes a reply and will not give it; a talk that was about to end just ends."""
@@ -146,9 +183,16 @@ class Session:
     # ---- the person
 
     def hear(self, pcm: bytes) -> None:
-        """Sound of the microphone: 24 kHz 16-bit mono. Dropped before `ready`, and once goodbye was said."""
-        if self.stage is Stage.READY and pcm and not self._deaf:
+        """Sound of the microphone: 24 kHz 16-bit mono. Dropped before the first `ready`, and once goodbye was said.
+
+        While there is no connection it is kept for the next one.
+        """
+        if not pcm or self._deaf or not self._met:
+            return
+        ready = self.stage is Stage.READY
+        if ready:
             self._server.append(client.AppendAudio(pcm))
+        self._continuity.kept.hear(pcm, sent=ready)
 
     @property
     def _deaf(self) -> bool:
@@ -158,13 +202,16 @@ class Session:
     def type(self, text: str) -> None:
         """A typed turn. It interrupts a reply as speech does, but here the server must be told to stop."""
         text = text.strip()
-        if self.stage is not Stage.READY or self._farewell.reason or not text:
+        if not self._met or self.stage is Stage.OVER or self._farewell.reason or not text:
             return
         self._interrupt(cancel=True)
         self._typed += 1
         item_id = f"viva_typed_{self._typed}"
         content = [{"type": "input_text", "text": text}]
-        self._server.append(client.CreateItem({"id": item_id, "type": "message", "role": "user", "content": content}))
+        if self.stage is Stage.READY:  # else the next connection is told with the history
+            self._server.append(
+                client.CreateItem({"id": item_id, "type": "message", "role": "user", "content": content})
+            )
         self._transcript.person_said(item_id, text)
         self._ask({})
         self._after()
@@ -215,15 +262,136 @@ class Session:
 
     # ---- the wire
 
-    def opened(self) -> None:
-        """The connection stands; the server has the word."""
-        self._opening.opened(self._now)
+    def opened(self, unix_s: float | None = None) -> None:
+        """The connection stands; the server has the word. `unix_s`: this machine's clock, to know what `expires_at` means."""
+        self._opening.opened(self._now, unix_s)
         self._due_known = False
 
     def gone(self, code: str, message: str, reason: Reason, raw: Mapping[str, Any] | None = None) -> None:
-        """The connection ended, or never came to be, and we did not end it."""
-        if self.stage is not Stage.OVER:
+        """The connection ended, or never came to be, and we did not end it.
+
+        With reason `lost` a talk that had begun goes on: `Reopen` asks for the next connection.
+        """
+        if self.stage is Stage.OVER:
+            return
+        if not self._met or reason != "lost":
             self._fail(code, message, reason, raw)
+        elif self._continuity.lost_at is not None:
+            self._try_again(code, message)
+        else:
+            self._lose(code, message)
+        self._after()
+
+    def _lose(self, code: str, message: str) -> None:
+        """The connection is of no more use: the standby takes over, or a new one is made."""
+        if self._farewell.reason:
+            self._sever()  # nothing is wanted of a server any more: what came is heard to its end
+            self._continuity.owed = False
+        elif (standby := self._continuity.standby) and standby.ready:
+            self._swap(standby)
+        else:
+            self._show(told.Reconnecting(code, message))
+            self._sever()
+            self._continuity.lose(self._now)
+
+    def _try_again(self, code: str, message: str) -> None:
+        if self._continuity.failed(self._now):
+            self._opening = self._opening.again()
+        else:
+            tried_s = self.settings.timeouts.reconnect_s
+            self._fail(code, f"No connection was to be had within {tried_s:g} s. {message}", "lost")
+
+    def _stalled(self) -> None:
+        owed = self._owed
+        if self._patience.stalled() or not owed:
+            self._lose("stalled", f"The server has said nothing for {self.settings.timeouts.stall_s:g} s.")
+        else:
+            self._no_reply()
+
+    def _sever(self) -> None:
+        """The connection is gone, and with it all that only it knew. What came of replies is heard to its end."""
+        kept, transcript = self._continuity.kept, self._transcript
+        answered_late = self._calls.open and not self._calls.running
+        owed = self._responses.owes(self._speech.whole) or answered_late or self._retries.waiting
+        owed = owed and self.floor is not Floor.LISTENING  # the server will answer what is being said
+        again = owed and self._turn in kept.unsafe() and bool(kept.sound_of(self._turn))
+        for item_id in kept.unsafe():
+            if item_id != self._turn or not owed:
+                self._put_by(item_id)
+        self._continuity.owed = self._continuity.owed or (owed and not again)
+        kept.sever()
+        transcript.sever()
+        self._speech.sever()
+        self._calls.sever()
+        self._retries.overtaken()
+        self._responses = Responses(self.settings.timeouts.response_created_s, self._now)
+        self._opening = self._opening.again()
+        self._server.clear()
+        self._said.clear()
+        self._turn = ""
+        self.floor = Floor.SPEAKING if self._speech.sounding else Floor.THINKING
+
+    def _put_by(self, item_id: str) -> None:
+        """A turn of the person of which no words will come: the next connection is told its sound."""
+        kept = self._continuity.kept
+        if sound := kept.sound_of(item_id):
+            self._continuity.history.heard_unwritten(item_id, sound)
+        kept.safe(item_id)
+
+    def _resume(self, knows: int, last_s: float | None) -> None:
+        """A new connection is ready: it is told what was said, then what it may not have heard."""
+        continuity = self._continuity
+        late = [*self._transcript.pending, *self._calls.orphans]
+        self._rehearing_until = self._now + _REHEARING_S if continuity.kept.open else 0.0
+        self._server += continuity.back(knows, late)
+        self._patience.heard(self._now)
+        self._transcript.knows(str(word.item["id"]) for word in continuity.history.since(0))
+        continuity.lives(self._opening)
+        self._ask_what_is_owed()
+        self._server += self._responses.to_server()
+        self._server += [client.AppendAudio(piece) for piece in continuity.kept.again(last_s)]
+
+    def _ask_what_is_owed(self) -> None:
+        """The reply that a lost connection did not give, once this one knows all that was heard."""
+        continuity = self._continuity
+        ready = self.stage is Stage.READY and not self._speech.sounding and not self._calls.running
+        if continuity.owed and ready and not continuity.late:
+            continuity.owed = False
+            self._ask({})
+
+    # ---- a second connection, before the first grows too old
+
+    def standby_opened(self, unix_s: float | None = None) -> None:
+        """The standby's connection stands."""
+        if self._continuity.standby:
+            self._continuity.standby.opened(unix_s, self._now)
+            self._after()
+
+    def receive_standby(self, event: ServerEvent) -> None:
+        """The standby says a word."""
+        self._continuity.receive(event, self._now)
+        self._after()
+
+    def standby_gone(self, code: str, message: str) -> None:  # noqa: ARG002  # nobody is bothered: the talk goes on, it is tried again
+        """The standby's connection ended, or never came to be."""
+        self._continuity.abandon(self._now)
+        self._after()
+
+    @property
+    def _may_swap(self) -> bool:
+        continuity = self._continuity
+        busy = self._responses.busy or self._calls.open or self._retries.waiting or continuity.owed
+        quiet = self.floor is Floor.QUIET and not self._transcript.waiting and not continuity.kept.open
+        return not self._farewell.reason and continuity.may_swap(self._now, idle=not busy, quiet=quiet)
+
+    def _swap(self, standby: Standby) -> None:
+        calm = not self._continuity.kept.open and self.floor is Floor.QUIET
+        self._continuity.standby = None
+        self._world.append(Swap())
+        self._sever()
+        self._opening = standby.opening
+        self._resume(standby.told, _OVERLAP_S if calm else None)
+        self._show(told.Renewed(standby.session_id))
 
     def misread(self, message: str) -> None:
         """The server said something that is not the protocol's; the conversation goes on."""
@@ -235,8 +403,9 @@ class Session:
 
     def receive(self, event: ServerEvent) -> None:
         """The server says a word."""
-        if self.stage is Stage.OVER:
+        if self.stage is Stage.OVER or self._repeated(event):
             return
+        self._patience.heard(self._now)
         match event:
             case server.SessionCreated() | server.SessionUpdated():
                 self._receive_session(event)
@@ -288,14 +457,33 @@ class Session:
                 assert_never(event)
         self._after()
 
+    def _repeated(self, event: ServerEvent) -> bool:
+        """The very same word came before: something on the way says things twice."""
+        if not event.event_id or self._names_repeat:
+            return False
+        before = self._said.get(event.event_id)
+        if before is not None:
+            self._names_repeat = before != event  # a server that names different words alike: its names say nothing
+            return not self._names_repeat
+        self._said[event.event_id] = event
+        if len(self._said) > _WORDS_KEPT:
+            del self._said[next(iter(self._said))]
+        return False
+
     def _receive_session(self, event: server.SessionCreated | server.SessionUpdated) -> None:
         if isinstance(event, server.SessionCreated):
             offer = self._opening.created(event.session, self._now)
             self._server += [offer] if offer else []
             return
         ready = self._opening.updated(event.session)
-        if ready:
+        if ready and self._met:
+            lost_s = self._continuity.lost_s(self._now)
+            self._resume(0, None)
+            self._show(told.Reconnected(ready.session_id, round(lost_s * 1_000)))
+        elif ready:
+            self._met = True
             self._show(ready)
+            self._continuity.lives(self._opening)
             if self.settings.max_s is not None:
                 self._end_at = self._now + self.settings.max_s
 
@@ -308,19 +496,26 @@ class Session:
         | server.TranscriptionFailed,
     ) -> None:
         match event:
+            case server.SpeechStarted() if event.item_id and event.item_id == self._turn:
+                pass  # it has stopped already: the two came in the wrong order
             case server.SpeechStarted():
+                self._rehearing_until = 0.0
+                self._continuity.kept.started(event.audio_start_ms)
                 self._move(Signal.SPEECH_STARTED)
-                self._reply_deadline = None
+                self._patience.nothing_owed()
                 self._interrupt(cancel=not self.settings.interrupt_response)
                 self._show(told.SpeechBegan(event.item_id, event.audio_start_ms))
             case server.SpeechStopped():
                 self._show(told.SpeechEnded(event.item_id, event.audio_end_ms))
+                self._continuity.kept.stopped(event.item_id, event.audio_end_ms)
                 self._turn_ended(event.item_id)
             case server.AudioCommitted():
                 self._transcript.person_spoke(event.item_id, event.previous_item_id)
+                self._continuity.kept.stopped(event.item_id, None)
                 self._turn_ended(event.item_id)
             case server.TranscriptionCompleted():
                 self._transcript.person_said(event.item_id, event.transcript.strip())
+                self._continuity.kept.safe(event.item_id)
             case _:  # TranscriptionFailed
                 self._transcript.person_said(event.item_id, "")
                 self._transcription_failed(event.error)
@@ -330,6 +525,7 @@ class Session:
         if item_id == self._turn:
             return
         self._turn = item_id
+        self._continuity.owed = False  # what an earlier turn is owed, the answer to this one gives
         self._responses.expect()
         self._move(Signal.SPEECH_STOPPED)
         self._move(Signal.ASKED)
@@ -342,6 +538,7 @@ class Session:
         warning, off = failure
         if off is not None:
             self._transcript.stop_waiting()
+            self._opening.write_nothing_down()
             self._server.append(off)
         self._show(warning)
 
@@ -363,17 +560,28 @@ class Session:
             self._show(told.Used(response_id, usage))
         self._calls.response_done(response_id)
         self._speech.response_done(response_id)
-        self._receive_outcome(response)
+        self._receive_outcome(response, self._responses.options(metadata))
 
-    def _receive_outcome(self, response: Mapping[str, Any]) -> None:
+    def _receive_outcome(self, response: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         found = outcome(response)
-        if isinstance(found, told.Errored) and found.fatal:
+        if not isinstance(found, told.Errored):
+            self._retries.succeeded()
+            self._patience.replied()
+            if found is not None:
+                self._show(found)
+        elif found.fatal:
             self._fail(found.code, found.message, "refused", found.raw)
-        elif found is not None:
+        else:
+            error = server.ServerError(mapping(mapping(response.get("status_details")).get("error")))
+            wanted = self.floor is Floor.THINKING and not (self._responses.busy or self._farewell.reason)
+            pause_s = self._retries.failed(error, options, self._now) if wanted else None
             self._show(found)
+            if pause_s is not None:
+                self._warn("retrying", f"The reply is asked for again in {pause_s:g} s.")
 
     def _receive_speech(self, event: SpeechEvent) -> None:
         self._owed_since_now()
+        self._patience.replied()
         if isinstance(event, server.OutputItemDone):
             self._call(event.response_id, event.item)
         if self._speech.receive(event):
@@ -383,7 +591,11 @@ class Session:
 
     def _receive_error(self, error: server.ServerError) -> None:
         weight = weigh(error)
-        if weight is Weight.FATAL:
+        if error.error.get("type") == "server_error" or error.code == "server_error":
+            self._patience.suspect()
+        if error.code == _EXPIRED and self.stage is Stage.READY:
+            self._lose(error.code, error.message)
+        elif weight is Weight.FATAL:
             self._fail(error.code, error.message, "refused", error.error)
         elif self._opening.concerns(error):
             self._settings_refused(error)
@@ -406,6 +618,8 @@ class Session:
 
     def _interrupt(self, *, cancel: bool) -> None:
         """Stop what is being said. The device answers with what was finally heard (`hushed`), then the server is told."""
+        self._retries.overtaken()
+        self._continuity.owed = False
         hushing = self._speech.hushing
         must_hush = self._speech.cut(self._responses.active)
         if cancel:
@@ -422,17 +636,29 @@ class Session:
 
     def _pass_on(self) -> None:
         for part in (self._speech, self._calls):
-            self._world += part.to_world()
+            for effect in part.to_world():
+                self._world.append(effect)
+                if isinstance(effect, Show):
+                    self._remember(effect.what)
             self._server += part.to_server()
+        self._world += self._continuity.to_world()
+
+    def _remember(self, line: Happening) -> None:
+        if isinstance(line, told.AssistantSaid):
+            self._settle_turns()  # they were said before it
+        self._server += self._continuity.saw(line)
 
     def _ask(self, options: Mapping[str, Any]) -> None:
-        self._responses.want(options)
+        if self.stage is Stage.READY:
+            self._responses.want(options)
+        else:
+            self._continuity.owed = True
         self._move(Signal.ASKED)
         self._owed_since_now()
 
     def _owed_since_now(self) -> None:
         """A sign of life: a reply that is still owed has its full time again."""
-        self._reply_deadline = self._now + self.settings.timeouts.reply_s
+        self._patience.owed(self._now)
 
     def _move(self, signal: Signal) -> None:
         self.floor = move(self.floor, signal)
@@ -445,10 +671,17 @@ class Session:
         self._pass_on()
         self._speech.close_drained()
         self._follow_calls()
-        self._server += self._responses.to_server()
         self._show(*self._transcript.to_show())
-        if not (self._responses.busy or self._calls.open or self._speech.sounding):
+        self._ask_what_is_owed()
+        self._server += self._responses.to_server()
+        waiting = self._retries.waiting or self._continuity.owed
+        if not (self._responses.busy or self._calls.open or self._speech.sounding or waiting):
+            self._settle_turns()
             self._move(Signal.SETTLED)
+        if (standby := self._continuity.standby) and self._may_swap:
+            self._swap(standby)
+            self._after()
+            return
         reason = self._farewell.reason
         if (
             reason
@@ -456,6 +689,12 @@ class Session:
             and self._farewell.may_end(self._now, words_owed=self._transcript.waiting)
         ):
             self._finish(reason)
+
+    def _settle_turns(self) -> None:
+        """Turns that were answered, and of which no words will come, need not be kept to be said again."""
+        for item_id in self._continuity.kept.unsafe():
+            if not self._transcript.awaits(item_id):
+                self._put_by(item_id)
 
     def _follow_calls(self) -> None:
         """One response after all outputs; none where the server answers a new turn, or where goodbye was said already."""
@@ -468,7 +707,9 @@ class Session:
             self._ask({"tool_choice": "none"})
 
     def _show(self, *lines: Happening) -> None:
-        self._world += [Show(line) for line in lines]
+        for line in lines:
+            self._world.append(Show(line))
+            self._remember(line)
 
     def _warn(self, code: str, message: str) -> None:
         self._show(told.Warned(code, message))

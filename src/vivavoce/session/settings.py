@@ -44,6 +44,14 @@ class Timeouts:
         reply_s: for any sign of a reply that is owed; then the talk ends with `no_reply`.
         transcript_s: how long the words of the person may keep back the reply on the screen.
         farewell_s: how long the last words of the person may keep back the end.
+        stall_s: of silence of the server while a reply is owed, or after a fault of its own, until the connection is given
+            up for lost; None: never (the engine on this machine may think for longer).
+        stalls: how often in turn; then the talk ends with `no_reply`.
+        reconnect_s: how long a new connection is tried for; then the talk ends with `lost`.
+        backoff_first_s, backoff_longest_s: the pause after the first failed try; it doubles up to the longest.
+        kept_s: of the microphone's sound that is kept for a new connection where no turn is open.
+        renew_before_s: before `session.expires_at` a second connection is made ready (at half of a shorter life).
+        life_s: how long a session lives whose `expires_at` cannot be true by this machine's clock.
     """
 
     created_s: float = 10.0
@@ -52,6 +60,14 @@ class Timeouts:
     reply_s: float = 30.0
     transcript_s: float = 10.0
     farewell_s: float = 3.0
+    stall_s: float | None = 10.0
+    stalls: int = 2
+    reconnect_s: float = 120.0
+    backoff_first_s: float = 0.5
+    backoff_longest_s: float = 8.0
+    kept_s: float = 60.0
+    renew_before_s: float = 120.0
+    life_s: float = 1_800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,7 @@ class Settings:
         noise_reduction: "near_field" (headset), "far_field" (speakers) or None.
         tools: function tools as the API wants them; the finish tool is added.
         max_s: the talk ends after this many seconds; None: never.
+        history_characters: how much of what was said a new connection is told; the oldest lines go first.
     """
 
     server: str = "custom"
@@ -88,6 +105,7 @@ class Settings:
     noise_reduction: Literal["near_field", "far_field"] | None = None
     tools: Sequence[Mapping[str, Any]] = ()
     max_s: float | None = None
+    history_characters: int = 100_000
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     def as_session(self) -> dict[str, Any]:

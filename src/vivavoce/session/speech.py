@@ -33,6 +33,7 @@ class Speech:
         """`transcript` is told what is said and what of it is heard."""
         self._transcript = transcript
         self._playback = Playback()
+        self._calls_to_come: set[tuple[str, str]] = set()  # response and item, begun and not done
         self._world: list[Effect] = []
         self._server: list[ClientEvent] = []
 
@@ -105,6 +106,7 @@ class Speech:
     def _begin(self, event: server.OutputItemAdded, *, late: bool) -> None:
         item_id = _message_id(event.item)
         if item_id is None:
+            self._calls_to_come.add((event.response_id, str(event.item.get("id"))))
             return
         if not late:
             self._playback.begin(item_id, event.response_id)
@@ -115,6 +117,7 @@ class Speech:
         item_id = _message_id(event.item)
         if item_id is not None:
             self._complete(self._playback.begin(item_id, event.response_id))
+        self._calls_to_come.discard((event.response_id, str(event.item.get("id"))))
 
     def item_done_elsewhere(self, item: Mapping[str, Any]) -> None:
         """`conversation.item.done`: an item of the assistant that no response has said here will not be said any more."""
@@ -126,6 +129,7 @@ class Speech:
         """No more will come of that response."""
         for reply in self._playback.of(response_id):
             self._complete(reply)
+        self._calls_to_come = {key for key in self._calls_to_come if key[0] != response_id}
 
     def _complete(self, reply: Reply) -> None:
         reply.complete = True
@@ -141,7 +145,18 @@ class Speech:
     def close_drained(self) -> None:
         """Replies that were heard to their end are finished lines."""
         for reply in self._playback.newly_drained():
-            self._transcript.close(reply.item_id, interrupted=False)
+            self._transcript.close(reply.item_id, interrupted=reply.broken)
+
+    def whole(self, response_id: str) -> bool:
+        """All of that response's sound has come, and there was some."""
+        begun = any(key[0] == response_id for key in self._calls_to_come)
+        return not begun and self._playback.whole(response_id)
+
+    def sever(self) -> None:
+        """The connection is gone; what came is heard to its end."""
+        self._playback.sever()
+        self._calls_to_come.clear()
+        self._server.clear()
 
     def silence(self, response_id: str) -> None:
         """Nobody wants this response any more; it has not begun to speak."""
@@ -161,7 +176,9 @@ class Speech:
             self._carry_out(reply, verdict)
 
     def _carry_out(self, reply: Reply, verdict: Verdict) -> None:
-        if verdict is Verdict.TRUNCATE:
+        if reply.severed:
+            pass  # the next server is told with the history what was heard
+        elif verdict is Verdict.TRUNCATE:
             self._server.append(client.TruncateItem(reply.item_id, reply.heard_ms))
             self._show(told.Truncated(reply.item_id, reply.heard_ms))
         elif verdict is Verdict.DELETE:

@@ -7,7 +7,7 @@ the words it answers, but not for ever (`overdue`), and a failed transcription s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -123,6 +123,29 @@ class Transcript:
         for entry in self._entries.values():
             if entry.who is Who.PERSON and not entry.settled:
                 entry.who, entry.settled = Who.PLACE, True
+
+    def sever(self) -> None:
+        """The connection is gone: words that have not come will not come, and its names mean nothing any more."""
+        self._gone.clear()
+        for item_id, entry in list(self._entries.items()):
+            if entry.who is Who.PERSON and not entry.settled:
+                entry.who, entry.settled = Who.PLACE, True
+                if item_id not in self._order:
+                    del self._entries[item_id]
+
+    @property
+    def pending(self) -> list[str]:
+        """Items, in order, of which the last line is still to come."""
+        return list(self._order)
+
+    def knows(self, item_ids: Iterable[str]) -> None:
+        """These items were shown already, under names of another connection."""
+        self._gone.update(item_ids)
+
+    def awaits(self, item_id: str) -> bool:
+        """The words of the person may still come."""
+        entry = self._entries.get(item_id)
+        return entry is not None and self._keeps_back(entry)
 
     def place(self, item_id: str, who: Who, previous_id: str | None = None) -> Entry | None:
         """The entry of this item, new or known, behind `previous_id` where that is known, else at the end.

@@ -64,6 +64,13 @@ class PlainLines:
                 )
             case told.Warned():
                 self._line("warning", f"Note: {happening.message}")
+            case told.Reconnecting():
+                why = f" ({happening.message})" if self._verbose else ""
+                self._line("warning", f"Note: The connection is lost; connecting again, what you say is kept.{why}")
+            case told.Reconnected():
+                self._line("note", "Connected again; the conversation goes on.")
+            case told.Renewed() if self._verbose:
+                self._line("note", f"A new session took over: {happening.session_id}.")
             case told.Used() if self._verbose:
                 self._line("note", f"[usage] {json.dumps(happening.raw)}")
             case told.Ended():

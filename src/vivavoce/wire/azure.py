@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from vivavoce.choose import Choice
-from vivavoce.errors import KeyRefused, MissingExtra
+from vivavoce.errors import MissingExtra, SignInFailed
 from vivavoce.wire.preview import PREVIEW
 from vivavoce.wire.refusals import Advice, clean
 from vivavoce.wire.websocket import GA, Server
@@ -59,7 +59,7 @@ async def entra_token(scope: str) -> str:
 
     Raises:
         MissingExtra: the `azure` extra is not installed.
-        KeyRefused: nobody is signed in, or sign-in failed; `body` says what was tried.
+        SignInFailed: nobody is signed in, or sign-in failed; `body` says what was tried.
     """
     try:
         import aiohttp  # noqa: F401, PLC0415  the transport of azure.identity.aio, which names it only when it connects
@@ -71,7 +71,7 @@ async def entra_token(scope: str) -> str:
         try:
             return str((await credential.get_token(scope)).token)
         except AzureError as error:
-            raise KeyRefused(
+            raise SignInFailed(
                 "Nobody is signed in to Azure, or signing in failed: run `az login`, then check that your account has the"
                 f" role {_ROLE} on the resource.",
                 body=clean(str(error), ()),

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from websockets.exceptions import ConnectionClosed
 
-from vivavoce.errors import ServerGone
+from vivavoce.errors import KeyRefused, Refused, ServerGone, VivaError
+from vivavoce.session.trouble import FATAL_CODES
 from vivavoce.wire.refusals import clean
 
 __all__ = ["gone"]
@@ -39,19 +40,28 @@ _OURS: dict[int, str] = {
     1009: "the server sent a message larger than 16 MiB; start again",
     1011: "the server did not answer our pings; check the network, then start again",
 }
+_NOT_LET_IN = frozenset({3000, 3003})
 _BETA_DISABLED = "beta_api_shape_disabled"
 _EXPIRY = ("maximum duration", "session_expired", "expired")
 
 
-def gone(closed: ConnectionClosed, secrets: Iterable[str] = ()) -> ServerGone:
-    """The error for a connection that ended, with code, reason (without our secrets) and a sentence."""
+def gone(closed: ConnectionClosed, secrets: Iterable[str] = ()) -> VivaError:
+    """The error for a connection that ended, with code, reason (without our secrets) and a sentence.
+
+    `ServerGone` where a new connection may help; `Refused`, or one of its kind, where it would not.
+    """
     frame = closed.rcvd or closed.sent
     code = frame.code if frame else _CUT
     reason = clean(frame.reason, secrets) if frame else ""
     meanings = _MEANINGS if closed.rcvd or not closed.sent else _OURS
     meaning = _special(code, reason) or meanings.get(code) or f"the server closed with a code of its own; {_AGAIN}"
     said = f', "{reason}"' if reason else ""
-    return ServerGone(f"The connection ended ({code}{said}): {meaning}.", code=code, close_reason=reason)
+    sentence = f"The connection ended ({code}{said}): {meaning}."
+    if closed.rcvd and code in _NOT_LET_IN:
+        return KeyRefused(sentence)
+    if any(fatal in reason for fatal in FATAL_CODES):
+        return Refused(sentence)
+    return ServerGone(sentence, code=code, close_reason=reason)
 
 
 def _special(code: int, reason: str) -> str:

@@ -37,7 +37,7 @@ __all__ = ["ISOLATE", "OfflineWire"]
 
 ISOLATE = True  # measured: docs/performance.md
 NICENESS = 10  # the sound of the parent comes before the thoughts of the child
-MAX_SOUND_MS = 10_000
+MAX_SOUND_MS = 200_000
 _MAX_BACKLOG = 100
 _STOP_S = 10.0
 _UNWIND_S = 3.0  # a model that is just being loaded does not hear SIGTERM
@@ -71,12 +71,17 @@ class OfflineWire:
     """
 
     def __init__(self, open_stages: Opener, *, isolate: bool = ISOLATE) -> None:
+        self._open_stages, self._isolate = open_stages, isolate
         self._engine: _Engine = _Child(open_stages, self._told) if isolate else _Threads(open_stages, self._told)
         self._outbox = _Outbox()
         self._sender = threading.Thread(target=self._send_all, name="viva offline sender", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._heard: asyncio.Queue[ServerEvent | VivaError] = asyncio.Queue()
         self._closed = False
+
+    def another(self) -> OfflineWire:
+        """Another conversation, with an engine of its own that is not started yet."""
+        return OfflineWire(self._open_stages, isolate=self._isolate)
 
     async def open(self) -> None:
         """Load the models and begin the conversation.
@@ -95,7 +100,7 @@ class OfflineWire:
         self._sender.start()
 
     def send(self, event: ClientEvent) -> None:
-        """Queue a word. Never blocks; beyond 10 s of sound that waits, the oldest sound is dropped and counted."""
+        """Queue a word. Never blocks; beyond 200 s of sound that waits, the oldest sound is dropped and counted."""
         self._outbox.put(event)
 
     async def receive(self) -> ServerEvent:
@@ -141,7 +146,7 @@ class OfflineWire:
 
 
 class _Outbox:
-    """Words in order; of the sound among them at most 10 s."""
+    """Words in order; of the sound among them at most 200 s."""
 
     def __init__(self) -> None:
         self._events: deque[ClientEvent] = deque()

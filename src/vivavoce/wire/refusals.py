@@ -20,6 +20,7 @@ from vivavoce.errors import (
     QuotaExceeded,
     Refused,
     ServerGone,
+    TooManyRequests,
     VivaError,
 )
 
@@ -178,7 +179,7 @@ def _quota(headers: Mapping[str, str], code: str, said: str, shown: str) -> Verd
     after_s = retry_after_s(headers)
     wait = f" The server asks to wait {after_s:.0f} s." if after_s else ""
     text = f"Too many requests or conversations for this server{said}: try again later, or raise the quota.{wait}"
-    return Verdict(QuotaExceeded(text, status=429, body=shown), "backoff", after_s)
+    return Verdict(TooManyRequests(text, status=429, body=shown), "backoff", after_s)
 
 
 def _error_of(body: str) -> tuple[str, str]:

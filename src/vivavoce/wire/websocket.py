@@ -127,6 +127,10 @@ class WebSocketWire:
         self._trouble: list[Trouble] = []
         self._secrets: list[str] = []
 
+    def another(self) -> WebSocketWire:
+        """A wire to the same server, not open yet; it asks for its headers, and so for a token, when it is opened."""
+        return WebSocketWire(self._server, self._patience)
+
     async def open(self) -> None:
         """Connect; retries what the reference says may pass. Cancelling it leaves nothing open.
 

@@ -1,0 +1,186 @@
+"""How a conversation outlives its connections: when the next is made, how long that is tried, what it must be told.
+
+A connection ends in three ways, and each has its answer:
+
+    it is lost     closed, or silent while a reply is owed       connect anew, at once, then with growing pauses
+    it grows old   `session.expires_at` comes near               a second one is made ready beside it, then they swap
+    it refuses us  a key, a quota, a model                       the talk is over (`trouble.py`); nothing here
+
+What the new one is told is in `history.py` (what was said) and `kept.py` (what may not have been heard).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vivavoce.events.client import ClientEvent, CreateItem
+from vivavoce.events.server import ServerEvent
+from vivavoce.session.effects import Discard, Effect, Prepare, Reopen
+from vivavoce.session.happenings import AssistantSaid, Called, Happening, UserSaid
+from vivavoce.session.history import History
+from vivavoce.session.kept import Kept
+from vivavoce.session.opening import Opening
+from vivavoce.session.settings import Timeouts
+from vivavoce.session.standby import Standby
+
+_LONGEST_LIFE_S = 24 * 3600.0
+_LONGEST_TURN_S = 600.0
+_LAST_S = 10.0  # how long before its end the swap does not wait for a good moment any more,
+_LAST_SHARE = 0.05  # but at most this share of its life
+_SAID = (UserSaid, AssistantSaid)
+_ROOT = "root"  # in front of everything (reference section 2.1)
+
+
+class Continuity:
+    """The connections of one talk. Verbs in; `to_world` and `to_standby` out. `now` in seconds of the session's clock.
+
+    Attributes:
+        history: what was said.
+        kept: the sound that may have to be said again.
+        owed: a reply that a lost connection did not give, and that no kept sound will bring about.
+        standby: the second connection, while there is one.
+        lost_at: since when there is no connection; None while there is one.
+    """
+
+    def __init__(self, waits: Timeouts, history_characters: int) -> None:
+        self._waits = waits
+        self.history = History(history_characters)
+        self.kept = Kept(waits.kept_s, waits.reconnect_s + _LONGEST_TURN_S)
+        self.owed = False
+        self.standby: Standby | None = None
+        self.lost_at: float | None = None
+        self._tries = 0
+        self._renew_at: float | None = None  # a second connection is to be made ready
+        self._press_at: float | None = None  # it takes over also while the person speaks or a whole reply still sounds
+        self._swap_by: float | None = None  # it takes over in any case
+        self._late: set[str] = set()
+        self._behind = _ROOT
+        self._world: list[Effect] = []
+        self._second: list[ClientEvent] = []
+
+    def to_world(self) -> list[Effect]:
+        """Drain what the world is asked to do."""
+        out, self._world = self._world, []
+        return out
+
+    def to_standby(self) -> list[ClientEvent]:
+        """Drain what is to be said to the standby."""
+        out, self._second = self._second, []
+        return out
+
+    # ---- lost and back
+
+    def lost_s(self, now: float) -> float:
+        """For how long there has been no connection."""
+        return 0.0 if self.lost_at is None else now - self.lost_at
+
+    def lose(self, now: float) -> None:
+        """The connection is gone: the next is tried at once."""
+        self.abandon(now)
+        self.lost_at = now
+        self._tries = 0
+        self._late = set()
+        self._renew_at = self._press_at = self._swap_by = None
+        self._world.append(Reopen(0.0))
+
+    def failed(self, now: float) -> bool:
+        """A try failed: another one, after a pause. False when it has been tried for long enough."""
+        pause_s = min(self._waits.backoff_first_s * 2**self._tries, self._waits.backoff_longest_s)
+        self._tries += 1
+        if self.lost_s(now) + pause_s > self._waits.reconnect_s:
+            return False
+        self._world.append(Reopen(pause_s))
+        return True
+
+    def back(self, knows: int, late: Iterable[str]) -> list[CreateItem]:
+        """A connection took over that knows the lines before number `knows`: what it has to be told.
+
+        `late`: items and calls of earlier connections of which the last word is still to come.
+        """
+        self.lost_at = None
+        self._late = set(late)
+        everything = self.history.since(0)
+        self._behind = str(everything[-1].item["id"]) if everything else _ROOT
+        return self.history.since(knows)
+
+    @property
+    def late(self) -> bool:
+        """Something that was said on an earlier connection is still to be told to this one."""
+        return bool(self._late)
+
+    def saw(self, line: Happening) -> list[CreateItem]:
+        """A line was shown. What this connection must be told of it: it knows its own, not the late ones of an earlier one."""
+        first = self.history.end
+        self.history.saw(line)
+        key = line.call_id if isinstance(line, Called) else line.item_id if isinstance(line, _SAID) else None
+        if key not in self._late:
+            return []
+        self._late.discard(key)
+        words = []
+        for word in self.history.since(first):
+            words.append(CreateItem(word.item, self._behind))
+            self._behind = str(word.item["id"])
+        return words
+
+    # ---- growing old
+
+    def lives(self, opening: Opening) -> None:
+        """The connection of this opening is in use now; the server may have said when it ends.
+
+        Where its clock and ours cannot both be right, `Timeouts.life_s` is taken.
+        """
+        self._renew_at = self._press_at = self._swap_by = None
+        if opening.expires_at is None or opening.opened_unix_s is None:
+            return
+        life_s = opening.expires_at - opening.opened_unix_s
+        if not 0 < life_s <= _LONGEST_LIFE_S:
+            life_s = self._waits.life_s
+        begin = opening.opened_at
+        self._renew_at = begin + max(life_s - self._waits.renew_before_s, life_s / 2)
+        self._swap_by = begin + life_s - min(_LAST_S, life_s * _LAST_SHARE)
+        self._press_at = (self._renew_at + self._swap_by) / 2
+
+    def deadlines(self, now: float) -> list[float | None]:
+        """When `tick` has something to do, or `may_swap` answers otherwise."""
+        if self.standby is None:
+            return [self._renew_at]
+        if not self.standby.ready:
+            return [self.standby.opening.deadline]
+        return [at for at in (self._press_at, self._swap_by) if at is not None and at > now]
+
+    def tick(self, now: float, opening: Opening) -> None:
+        """Time passes: a second connection is due, or the one being made has kept silent. `opening`: of the one in use."""
+        if self.standby is not None:
+            if self.standby.opening.overdue(now):
+                self.abandon(now)
+        elif self._renew_at is not None and now >= self._renew_at:
+            self._renew_at = None
+            self.standby = Standby(opening.again(), self.history)
+            self._world.append(Prepare())
+
+    def receive(self, event: ServerEvent, now: float) -> None:
+        """The standby says a word."""
+        if self.standby is not None:
+            self.standby.receive(event, now)
+            self._second += self.standby.to_server()
+            if self.standby.failed:
+                self.abandon(now)
+
+    def abandon(self, now: float) -> None:
+        """The standby, if there is one, is of no use: another is tried after a quarter of the time that is left."""
+        if self.standby is None:
+            return
+        self.standby = None
+        self._second.clear()
+        self._world.append(Discard())
+        if self._swap_by is not None:
+            again_at = now + max((self._swap_by - now) / 4, self._waits.backoff_first_s)
+            self._renew_at = again_at if again_at < self._swap_by else None
+
+    def may_swap(self, now: float, *, idle: bool, quiet: bool) -> bool:
+        """The standby may take over: nobody would notice (`quiet`); or time presses, and no reply would be cut (`idle`)."""
+        if self.standby is None or not self.standby.ready:
+            return False
+        if self._swap_by is not None and now >= self._swap_by:
+            return True
+        return idle and (quiet or (self._press_at is not None and now >= self._press_at))

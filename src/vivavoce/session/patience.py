@@ -1,0 +1,55 @@
+"""How long a reply is waited for, and when the silence of a server means that it is gone (row 25 of the failure modes)."""
+
+from __future__ import annotations
+
+from vivavoce.session.settings import Timeouts
+
+
+class Patience:
+    """Since when a reply is owed, and when the server last said anything. `now` in seconds of the session's clock."""
+
+    def __init__(self, waits: Timeouts) -> None:
+        self._waits = waits
+        self._owed_since: float | None = None
+        self._heard_at = 0.0
+        self._suspected = False
+        self._stalls = 0
+
+    def owed(self, now: float) -> None:
+        """A reply is owed from now on, or shows a sign of life: it has its full time again."""
+        self._owed_since = now
+
+    def nothing_owed(self) -> None:
+        """The person speaks: what was owed is overtaken."""
+        self._owed_since = None
+
+    def heard(self, now: float) -> None:
+        """The server said something."""
+        self._heard_at = now
+        self._suspected = False
+
+    def replied(self) -> None:
+        """It was a reply: no connection was made in vain."""
+        self._stalls = 0
+
+    def suspect(self) -> None:
+        """The server told a fault of its own: silence after it means that it is gone."""
+        self._suspected = True
+
+    def stalled(self) -> bool:
+        """The silence has lasted too long. True when a new connection may help; a few were tried in vain otherwise."""
+        self._stalls += 1
+        return self._stalls <= self._waits.stalls
+
+    @property
+    def reply_by(self) -> float | None:
+        """When a reply that is owed has had its time; None when none is."""
+        return None if self._owed_since is None else self._owed_since + self._waits.reply_s
+
+    def silent_at(self, *, owed: bool) -> float | None:
+        """When the silence will have lasted too long; None where it means nothing. `owed`: the server has a reply to give."""
+        if self._waits.stall_s is None:
+            return None
+        if owed and self._owed_since is not None:
+            return max(self._heard_at, self._owed_since) + self._waits.stall_s
+        return self._heard_at + self._waits.stall_s if self._suspected else None
