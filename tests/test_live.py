@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
+
 from vivavoce.devices.memory import MemoryMicrophone, MemorySpeaker
-from vivavoce.errors import KeyRefused, NoDevice, ProtocolError, ServerGone, VivaError
-from vivavoce.events.client import AppendAudio, ClientEvent, CreateItem, CreateResponse, TruncateItem, UpdateSession
+from vivavoce.errors import (
+    KeyRefused,
+    NoDevice,
+    ProtocolError,
+    ServerGone,
+    SignInFailed,
+    TooManyRequests,
+    VivaError,
+)
+from vivavoce.events.client import (
+    AppendAudio,
+    CancelResponse,
+    ClientEvent,
+    CreateItem,
+    CreateResponse,
+    TruncateItem,
+    UpdateSession,
+)
 from vivavoce.events.server import (
     AudioDelta,
     OutputItemAdded,
@@ -24,7 +43,18 @@ from vivavoce.events.server import (
 from vivavoce.live import Outcome, Parts, Talk, run
 from vivavoce.pcm import silence
 from vivavoce.ports import Trouble
-from vivavoce.session.happenings import Ended, Errored, Happening, Interrupted, Truncated, Warned
+from vivavoce.session.happenings import (
+    Ended,
+    Errored,
+    Happening,
+    Interrupted,
+    Ready,
+    Reconnected,
+    Reconnecting,
+    Renewed,
+    Truncated,
+    Warned,
+)
 from vivavoce.session.session import Session
 from vivavoce.session.settings import FINISH_TOOL, Settings, Timeouts
 
@@ -51,6 +81,10 @@ class ListWire:
         self.following: list[ListWire] = []
 
     def another(self) -> ListWire:
+        if not self.following:
+            nobody = ListWire()
+            nobody.on_open = ServerGone("Nobody there.")
+            return nobody
         following = self.following.pop(0)
         following.following = self.following
         return following
@@ -100,6 +134,9 @@ class ListScreen:
         return [line for line in self.shown if isinstance(line, kind)]
 
 
+HASTY = Settings(timeouts=Timeouts(reconnect_s=0.0))  # a connection that is lost is tried for once
+
+
 def told(kind: type[ClientEvent], count: int = 1) -> Callable[[list[ClientEvent]], bool]:
     return lambda words: sum(isinstance(word, kind) for word in words) >= count
 
@@ -134,7 +171,7 @@ def hold(
 
         playing = asyncio.create_task(play())
         parts = Parts(
-            Session(settings or Settings()), wire, microphone or MemoryMicrophone(ends=False), speaker, screen, **more
+            Session(settings or HASTY), wire, microphone or MemoryMicrophone(ends=False), speaker, screen, **more
         )
         try:
             return await asyncio.wait_for(run(parts), 20), screen
@@ -179,14 +216,76 @@ def test_a_word_that_cannot_be_understood_is_shown_and_the_talk_goes_on() -> Non
     assert [(e.message, e.fatal) for e in screen.of(Errored)] == [("'delta' is missing", False)]
 
 
-def test_a_lost_connection_is_the_end_and_is_told_before_it() -> None:
+def test_a_lost_connection_that_is_not_to_be_had_again_is_the_end_and_is_told_before_it() -> None:
     outcome, screen = hold(ListWire(*OPENING, ServerGone("The server left (1011).", code=1011)))
     assert outcome.reason == "lost"
     assert isinstance(outcome.error, ServerGone)
-    assert [(e.code, e.message, e.fatal) for e in screen.of(Errored)] == [
-        ("connection_lost", "The server left (1011).", True)
-    ]
+    assert screen.of(Reconnecting) == [Reconnecting("connection_lost", "The server left (1011).")]
+    (fatal,) = screen.of(Errored)
+    assert fatal.fatal
+    assert "Nobody there." in fatal.message
     assert screen.shown[-1] == Ended("lost")
+
+
+def test_a_lost_connection_is_made_again_and_every_wire_is_closed() -> None:
+    microphone = MemoryMicrophone([silence(20)] * 3, ends=False)
+    wire = ListWire(*OPENING, told(AppendAudio, 3), ServerGone("cut", code=1006))
+    broken, second = ListWire(), ListWire(*OPENING, told(AppendAudio), *REPLY, *FINISH)
+    broken.on_open = ServerGone("Nobody there.")
+    wire.following = [broken, second]
+    waits = Timeouts(backoff_first_s=0.001)
+    outcome, screen = hold(wire, settings=Settings(timeouts=waits), microphone=microphone)
+    assert outcome == Outcome("goodbye")
+    assert [type(line) for line in screen.shown[:3]] == [Ready, Reconnecting, Reconnected]
+    assert (wire.closed, broken.closed, second.closed) == (1, 1, 1)
+    assert isinstance(second.told[0], UpdateSession)
+    heard = b"".join(word.audio for word in second.told if isinstance(word, AppendAudio))
+    assert heard == silence(60), "all that a server may not have heard is said again"
+
+
+@pytest.mark.parametrize("error", [TooManyRequests("Too many."), SignInFailed("Nobody is signed in.")])
+def test_what_passes_is_waited_for_when_connecting_again_but_not_the_first_time(error: VivaError) -> None:
+    full, second = ListWire(), ListWire(*OPENING, *FINISH)
+    full.on_open = error
+    wire = ListWire(*OPENING, ServerGone("cut", code=1006))
+    wire.following = [full, second]
+    outcome, _ = hold(wire, settings=Settings(timeouts=Timeouts(backoff_first_s=0.001)))
+    assert outcome == Outcome("goodbye")
+    first = ListWire()
+    first.on_open = error
+    outcome, screen = hold(first)
+    assert outcome.error is error
+    assert screen.shown[-1] == Ended("refused")
+
+
+def test_a_key_that_is_refused_when_connecting_again_ends_the_talk() -> None:
+    refusing = ListWire()
+    refusing.on_open = KeyRefused("The key is not accepted.")
+    wire = ListWire(*OPENING, ServerGone("cut", code=1006))
+    wire.following = [refusing]
+    outcome, screen = hold(wire)
+    assert outcome.error is refusing.on_open
+    assert outcome.error.exit_code == 4
+    assert [line.message for line in screen.of(Errored)] == ["The key is not accepted."]
+
+
+def test_a_second_connection_takes_over_and_the_first_is_closed() -> None:
+    soon = time.time() + 2.0
+    first = ListWire(SessionCreated({"id": "s1", "expires_at": soon}), OPENING[1], told(CancelResponse))
+    broken = ListWire()
+    broken.on_open = ServerGone("Nobody there.")
+    second = ListWire(ProtocolError("'type' is missing"), *OPENING, told(AppendAudio), *REPLY, *FINISH)
+    first.following = [broken, second]
+    microphone = MemoryMicrophone([silence(20)] * 3, ends=False)
+    waits = Timeouts(backoff_first_s=0.001)
+    outcome, screen = hold(first, settings=Settings(timeouts=waits), microphone=microphone)
+    assert outcome == Outcome("goodbye")
+    assert [type(line) for line in screen.shown[:2]] == [Ready, Renewed]
+    assert screen.of(Errored) == []
+    assert (first.closed, broken.closed, second.closed) == (1, 1, 1)
+    assert isinstance(second.told[0], UpdateSession)
+    heard = b"".join(word.audio for word in second.told if isinstance(word, AppendAudio))
+    assert heard == silence(60)
 
 
 def test_a_refused_handshake_is_told_before_the_end() -> None:

@@ -14,6 +14,7 @@ from vivavoce.errors import (
     QuotaExceeded,
     Refused,
     ServerGone,
+    TooManyRequests,
     VivaError,
 )
 from vivavoce.wire.refusals import Advice, clean, refusal, retry_after_s
@@ -36,7 +37,7 @@ NO_DEPLOYMENT = (REFERENCE / "http-404.azure.DeploymentNotFound.json").read_text
         (400, NOT_REALTIME.replace("Opperation", "Operation"), NotARealtimeModel, "never", "'my-model'"),
         (400, '{"error":{"code":"other","message":"why"}}', Refused, "never", 'says: "why"'),
         (410, "", ModelRetired, "never", "gpt-realtime-2.1"),
-        (429, '{"code":"429","message":"slow"}', QuotaExceeded, "backoff", "Too many requests"),
+        (429, '{"code":"429","message":"slow"}', TooManyRequests, "backoff", "Too many requests"),
         (429, '{"error":{"code":"insufficient_quota"}}', QuotaExceeded, "never", "no money left"),
         (429, '{"error":{"code":"project_spend_limit_exceeded"}}', QuotaExceeded, "never", "spending limit"),
         (500, "", ServerGone, "never", "fault of its own (500)"),

@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request
 
 from vivavoce import pcm
-from vivavoce.errors import ProtocolError, Refused, ServerGone
+from vivavoce.errors import KeyRefused, ProtocolError, Refused, ServerGone, VivaError
 from vivavoce.events.client import AppendAudio, CommitAudio, CreateResponse, UpdateSession
 from vivavoce.events.server import ServerError, ServerEvent, SessionCreated
 from vivavoce.events.word import Unknown
@@ -32,22 +32,29 @@ def wire_to(url: str, patience: Patience = SHORT) -> WebSocketWire:
     return WebSocketWire(Server(url, headers, ADVICE), patience)
 
 
-def gone_after(script: Script, patience: Patience = SHORT) -> ServerGone:
+def ended_after(script: Script, patience: Patience = SHORT) -> VivaError:
     """What `receive` raises in the end, behind all words."""
 
-    async def talk() -> ServerGone:
+    async def talk() -> VivaError:
         async with serving(script=script, tls=False) as port:
             wire = wire_to(f"ws://127.0.0.1:{port}", patience)
             await wire.open()
             try:
                 while True:
                     await wire.receive()
-            except ServerGone as gone:
+            except (ServerGone, Refused) as gone:
                 return gone
             finally:
                 await wire.close()
 
     return asyncio.run(talk())
+
+
+def gone_after(script: Script, patience: Patience = SHORT) -> ServerGone:
+    """The same, where a new connection may help."""
+    gone = ended_after(script, patience)
+    assert isinstance(gone, ServerGone)
+    return gone
 
 
 def test_words_go_in_order_and_waiting_sound_is_joined_up_to_100_ms() -> None:
@@ -107,7 +114,7 @@ def test_a_server_that_does_not_take_the_sound_loses_the_oldest_and_no_word() ->
         quiet = socket.create_server(("127.0.0.1", 0))
         quiet.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         async with serve(script, sock=quiet, compression=None, max_queue=1) as server:
-            wire = wire_to(f"ws://127.0.0.1:{port_of(server.sockets)}", Patience(flush_s=20))
+            wire = wire_to(f"ws://127.0.0.1:{port_of(server.sockets)}", Patience(flush_s=20, sound_s=10))
             await wire.open()
             for number in range(blocks):
                 wire.send(AppendAudio(number.to_bytes(2, "little") * pcm.BLOCK_SAMPLES))
@@ -183,8 +190,6 @@ def test_a_word_only_we_may_say_is_one_nobody_acts_on() -> None:
         (1011, "boom", "fault of its own"),
         (1012, "", "restarts"),
         (1013, "", "overloaded"),
-        (3000, "", "no longer accepts our key"),
-        (4000, "invalid_request_error.beta_api_shape_disabled", "preview protocol"),
         (4999, "just so", "code of its own"),
     ],
 )
@@ -197,6 +202,27 @@ def test_no_close_code_is_silent(code: int, reason: str, says: str) -> None:
     assert (gone.code, gone.close_reason) == (code, reason)
     assert says in str(gone)
     assert str(code) in str(gone)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "kind", "says"),
+    [
+        (3000, "", KeyRefused, "no longer accepts our key"),
+        (4000, "invalid_request_error.beta_api_shape_disabled", Refused, "preview protocol"),
+        (1008, "insufficient_quota", Refused, "rule of its own"),
+    ],
+)
+def test_a_close_after_which_a_new_connection_would_not_help_is_a_refusal(
+    code: int, reason: str, kind: type[Refused], says: str
+) -> None:
+    async def script(connection: ServerConnection) -> None:
+        await connection.send(CREATED)
+        await connection.close(code, reason)
+
+    refused = ended_after(script)
+    assert type(refused) is kind
+    assert says in str(refused)
+    assert str(code) in str(refused)
 
 
 def test_a_cut_connection_is_1006() -> None:

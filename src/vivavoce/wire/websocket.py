@@ -66,6 +66,8 @@ class Patience:
         ping_s: between pings, and for their answer.
         flush_s: for the server to take what is queued when we close.
         close_s: for the server to answer our close.
+        sound_s: of sound that may wait for the server to take it; then the oldest goes. Longer than a connection can stall
+            unnoticed by pings, and than what is said again on a new one.
         gather_ms: of sound, before it is sent; words, and `close`, do not wait for it. 0 = every block at once; a
             larger value costs less CPU and as much delay.
     """
@@ -78,6 +80,7 @@ class Patience:
     ping_s: float = 20.0
     flush_s: float = 2.0
     close_s: float = 3.0
+    sound_s: float = 200.0
     gather_ms: int = 0
 
 
@@ -120,7 +123,7 @@ class WebSocketWire:
         self._patience = patience or Patience()
         self._socket: ClientConnection | None = None
         self._writer: asyncio.Task[None] | None = None
-        self._outbox = Outbox()
+        self._outbox = Outbox(sound_ms=round(self._patience.sound_s * 1_000))
         self._gather_bytes = pcm.ms_to_bytes(self._patience.gather_ms)
         self._wake = asyncio.Event()
         self._closing = False
