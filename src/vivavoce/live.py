@@ -303,6 +303,7 @@ class Talk:
         effects, events, second = session.to_world(), session.to_server(), session.to_standby()
         if self._parts.tape:
             self._parts.tape.gave(effects, events, second)
+        standby = self._standby
         for effect in effects:
             try:
                 self._carry_out(effect)
@@ -310,11 +311,11 @@ class Talk:
                 problem = problem or error
         if problem is not None:
             raise problem
+        if standby:
+            for event in second:  # before our other words: it may have taken over just now, and must know what was said
+                standby.send(event)
         for event in events:
             self._wire.send(event)
-        if self._standby:
-            for event in second:
-                self._standby.send(event)
         deadline = session.next_deadline()
         if self._alarm and self._alarm.when() != deadline:
             self._alarm.cancel()

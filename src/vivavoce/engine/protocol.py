@@ -72,6 +72,11 @@ class EngineProtocol:
         jobs, self._jobs = self._jobs, []
         return jobs
 
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The conversation as it is now, in order, as `conversation.item.done` shows each item: without its sound."""
+        return [item.view() for item in self._conversation.items]
+
     # ---- what the client says
 
     def receive(self, event: Event) -> None:

@@ -1,0 +1,228 @@
+"""Two hours of talk with a new session every two minutes, beside the same talk in one session.
+
+    python bench/long.py [--minutes 120] [--life 120] [--json]
+
+A person says "turn 1", "turn 2" ... every ten seconds to a server on loopback that behaves (`vivavoce.testing`), through a whole
+talk, in a loop whose time leaps (`hurried`). In one run sessions live for `--life` seconds, in the other for longer than the talk.
+
+    history       the words of both sides that the last connection of either run holds: the same, in the same order
+    unanswered    turns whose reply was not heard whole
+    gap_ms        the longest silence inside a reply, read off the samples that left the speaker (they are numbered)
+    growth        resident memory at the end over that after five minutes, with new sessions; the server's own notes are thrown away
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vivavoce.choose import Choice
+from vivavoce.devices.queued import QueuedMicrophone
+from vivavoce.devices.wav import WavSpeaker
+from vivavoce.engine.stages import Prompt
+from vivavoce.live import Parts, run
+from vivavoce.pcm import samples_to_ms
+from vivavoce.session.happenings import AssistantSaid, Happening, Ready, Reconnecting, Renewed
+from vivavoce.session.session import Session
+from vivavoce.session.settings import Settings, Timeouts
+from vivavoce.testing import RealtimeServer, Reply, hurried, spoken
+from vivavoce.testing import Talk as Behaving
+from vivavoce.wire.factory import wire_for
+
+EVERY_S = 10.0
+TURN_MS = 600
+REPLY_MS = 2_000
+WARM_S = 300.0
+
+
+class CountingSpeaker(WavSpeaker):
+    """Writes no file, and measures the silence inside replies."""
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__(None, clock=clock)
+        self._last = 0
+        self._silent = 0
+        self.longest_gap = 0  # samples
+        self.heard = 0  # samples that were not silent
+
+    def _write(self, block: bytearray) -> None:
+        sound = np.frombuffer(bytes(block), "<i2")
+        if not sound.any():
+            self._silent += len(sound)
+            return
+        places = np.flatnonzero(sound)
+        self.heard += len(places)
+        first, last = int(places[0]), int(places[-1])
+        inside = int(np.max(np.diff(places), initial=1)) - 1
+        if int(sound[first]) != 1:  # sample 1 begins a reply: what was silent before it is no gap
+            inside = max(inside, self._silent + first)
+        self.longest_gap = max(self.longest_gap, inside)
+        self._silent = len(sound) - 1 - last
+
+
+@dataclass
+class Caller:
+    """Says a turn every ten seconds."""
+
+    microphone: QueuedMicrophone
+    turns: int
+    heard_whole: int = 0
+    renewed: int = 0
+    lost: int = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def saw(self, what: Happening) -> None:
+        """A line was shown."""
+        match what:
+            case Ready():
+                self.ready.set()
+            case AssistantSaid():
+                self.heard_whole += not what.interrupted and what.heard_ms == REPLY_MS
+            case Renewed():
+                self.renewed += 1
+            case Reconnecting():
+                self.lost += 1
+            case _:
+                pass
+
+    def heard(self, item_id: str, ms: int) -> None:
+        """The speaker reported."""
+
+    def show(self, happening: Happening, t: float, out_ms: int | None) -> None:
+        """A screen nobody reads."""
+
+    async def perform(self, talk: Any) -> None:
+        """Speak all turns, then leave."""
+        await self.ready.wait()
+        now = asyncio.get_running_loop().time
+        began = now()
+        for number in range(1, self.turns + 1):
+            self.microphone.say(spoken(f"turn {number}.", TURN_MS))
+            await asyncio.sleep(max(began + number * EVERY_S - now(), 0.0))
+        talk.leave_when_quiet("script_done")
+
+
+@dataclass
+class Found:
+    """What came of one talk."""
+
+    history: list[tuple[str, str]]
+    unanswered: int
+    gap_ms: float
+    renewed: int
+    lost: int
+    reason: str
+    early_kb: int
+    late_kb: int
+
+
+def resident_kb() -> int:
+    """Resident memory of this process."""
+    gc.collect()
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+    return 0
+
+
+async def tidy(server: RealtimeServer, found: list[int]) -> None:
+    """Throw the server's notes away; look at the memory once it is warm."""
+    now = asyncio.get_running_loop().time
+    while True:
+        await asyncio.sleep(30.0)
+        for connection in server.connections:
+            connection.said.clear()
+            connection.received.clear()
+            del connection.pieces[:-1]
+            if connection.closed:
+                connection.talker = None
+        if now() >= WARM_S and not found:
+            found.append(resident_kb())
+
+
+def answer(prompt: Prompt) -> Reply:
+    """Two seconds that repeat what was said."""
+    said = next((str(word["content"]) for word in reversed(prompt.messages) if word["role"] == "user"), "nothing")
+    return Reply(f"You said {said} And that was all.", ms=REPLY_MS)
+
+
+async def hold(minutes: float, life_s: float) -> Found:
+    """One talk."""
+    clock = asyncio.get_running_loop().time
+    microphone, speaker = QueuedMicrophone(clock=clock), CountingSpeaker(clock)
+    caller = Caller(microphone, int(minutes * 60 / EVERY_S))
+    async with RealtimeServer(Behaving(answer=answer, pace=3.0, lasts_s=life_s), keep_sound=False) as server:
+        wire = wire_for(Choice(kind="custom", address=server.url, url=server.url, model="scripted"))
+        session = Session(Settings(transcription_model="w", timeouts=Timeouts(renew_before_s=30.0)))
+        early: list[int] = []
+        tidying = asyncio.create_task(tidy(server, early))
+        outcome = await run(Parts(session, wire, microphone, speaker, caller, performer=caller))
+        late = resident_kb()
+        tidying.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await tidying
+        last = max((c for c in server.connections if c.pieces), key=lambda c: c.pieces[-1].t)
+        history = [(item["role"], words(item)) for item in last.items if item["type"] == "message"]
+    return Found(
+        history,
+        caller.turns - caller.heard_whole,
+        samples_to_ms(speaker.longest_gap),
+        caller.renewed,
+        caller.lost,
+        outcome.reason,
+        early[0] if early else late,
+        late,
+    )
+
+
+def words(item: dict[str, Any]) -> str:
+    """The words of an item of the server."""
+    return " ".join(str(part.get("text") or part.get("transcript") or "") for part in item["content"])
+
+
+def main() -> None:
+    """Run both, compare, print; exit 1 when something is not as promised."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=120.0)
+    parser.add_argument("--life", type=float, default=120.0, help="seconds until a session expires")
+    parser.add_argument("--json", action="store_true")
+    wishes = parser.parse_args()
+    began = time.monotonic()
+    renewed = hurried(hold(wishes.minutes, wishes.life))
+    single = hurried(hold(wishes.minutes, wishes.minutes * 60 + 3600))
+    growth = renewed.late_kb / renewed.early_kb
+    figures = {
+        "minutes": wishes.minutes,
+        "turns": int(wishes.minutes * 60 / EVERY_S),
+        "renewed": renewed.renewed,
+        "lost": renewed.lost + single.lost,
+        "history_lines": len(renewed.history),
+        "history_equal": renewed.history == single.history,
+        "unanswered": renewed.unanswered,
+        "gap_ms": renewed.gap_ms,
+        "memory_after_5_min_kb": renewed.early_kb,
+        "memory_at_end_kb": renewed.late_kb,
+        "growth": round(growth, 3),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    if wishes.json:
+        print(json.dumps(figures))
+    else:
+        for name, figure in figures.items():
+            print(f"{name:22} {figure}")
+    good = figures["history_equal"] and not renewed.unanswered and renewed.gap_ms <= 50 and growth <= 1.1
+    sys.exit(not (good and renewed.reason == single.reason == "script_done"))
+
+
+if __name__ == "__main__":
+    main()

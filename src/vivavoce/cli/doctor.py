@@ -1,0 +1,133 @@
+"""`viva doctor`: look at everything a talk needs, and say what is to be mended."""
+
+from __future__ import annotations
+
+import json as jsons
+import os
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from vivavoce.doctor.findings import Finding
+    from vivavoce.doctor.sound import Sound
+    from vivavoce.doctor.world import World
+
+_COLOURS = {"ok": "green", "note": "yellow", "mend": "red"}
+_INDENT = "      "
+_NARROWEST = 40
+
+
+@click.command()
+@click.option(
+    "--server", default="auto", show_default=True, metavar="auto|openai|azure|offline|URL", help="Who would answer."
+)
+@click.option("--preview", is_flag=True, help="Speak Azure's deprecated preview protocol.")
+@click.option("--model", metavar="M", help="Model; on Azure the deployment.")
+@click.option("--transcription-model", metavar="M", help="Who writes down what you say; on Azure a deployment.")
+@click.option("--key-env", metavar="NAME", help="Send the key in this variable to --server URL.")
+@click.option(
+    "--brain",
+    default="small",
+    show_default=True,
+    metavar="URL|PATH|small|medium",
+    help="Language model of the offline engine.",
+)
+@click.option(
+    "--recogniser",
+    default="base",
+    show_default=True,
+    metavar="base|tiny.en|PATH",
+    help="Recogniser of the offline engine.",
+)
+@click.option("--mic", default="default", show_default=True, metavar="default|none|DEVICE", help="Microphone.")
+@click.option("--speaker", default="default", show_default=True, metavar="default|none|DEVICE", help="Speaker.")
+@click.option("--no-sound", is_flag=True, help="Do not look at the sound card: quicker, and silent.")
+@click.option("--no-network", is_flag=True, help="Do not use the network.")
+@click.option("--json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--plain", is_flag=True, help="One line each, without colour, also on a terminal.")
+@click.pass_context
+def doctor(ctx: click.Context, /, *, no_sound: bool, json: bool, plain: bool, **given: object) -> None:
+    """Look at everything a talk needs; each fault is named once, with what to do.
+
+    You are asked to speak for two seconds, and two chirps are played; nothing of it is kept or sent. A conversation is opened
+    with the server for real and closed at once: no answer is asked for, so it costs nothing. Keys are never printed.
+
+    Exit code 0: all is well, 1: something is to be mended.
+    """
+    from vivavoce.doctor.report import as_json, line, summary, well  # noqa: PLC0415  # `viva --help` needs none of it
+    from vivavoce.doctor.rounds import examine  # noqa: PLC0415  # as above
+
+    world = _world(no_sound=no_sound, aside=json, **given)  # type: ignore[arg-type]  # click made them what the options say
+    if json:
+        findings = list(examine(world))
+        click.echo(jsons.dumps(as_json(findings), ensure_ascii=False, indent=1))
+        ctx.exit(0 if well(findings) else 1)
+    rich = sys.stdout.isatty() and not plain
+    findings = []
+    for found in examine(world):
+        findings.append(found)
+        if found.verdict != "skipped":
+            _print(line(found), found if rich else None)
+    for text in summary(findings):
+        _print(text, None)
+    ctx.exit(0 if well(findings) else 1)
+
+
+def _world(
+    *,
+    server: str,
+    preview: bool,
+    model: str | None,
+    transcription_model: str | None,
+    key_env: str | None,
+    brain: str,
+    recogniser: str,
+    mic: str,
+    speaker: str,
+    no_sound: bool,
+    no_network: bool,
+    aside: bool,
+) -> World:
+    from vivavoce.choose import Flags  # noqa: PLC0415  # `viva --help` needs none of it
+    from vivavoce.doctor.world import World  # noqa: PLC0415  # as above
+
+    away = brain.startswith(("http://", "https://"))  # then --key-env is its key, as in `viva talk`
+    return World(
+        environment=dict(os.environ),
+        flags=Flags(server, preview, model, transcription_model, None if away else key_env, recogniser),
+        brain=brain,
+        recogniser=recogniser,
+        key_env=key_env if away else None,
+        sound=None if no_sound or mic == speaker == "none" else _sound_card(mic, speaker),
+        microphone=mic != "none",
+        speaker=speaker != "none",
+        network=not no_network,
+        tell=lambda text: click.echo(f"now: {text}", err=aside),
+    )
+
+
+def _sound_card(mic: str, speaker: str) -> Sound:
+    from vivavoce.doctor.card import SoundCard  # noqa: PLC0415  # only for those who want the sound card looked at
+
+    return SoundCard(_device(mic), _device(speaker))
+
+
+def _device(name: str) -> int | str | None:
+    if name in {"default", "none"}:
+        return None
+    return int(name) if name.isdigit() else name
+
+
+def _print(text: str, rich: Finding | None) -> None:
+    """One line; on a terminal broken between words, its verdict in colour."""
+    if rich is not None:
+        width = max(_NARROWEST, shutil.get_terminal_size().columns)
+        text = textwrap.fill(text, width, subsequent_indent=_INDENT, break_on_hyphens=False, break_long_words=False)
+        if not os.environ.get("NO_COLOR"):
+            verdict, _, rest = text.partition(":")
+            text = f"{click.style(verdict, fg=_COLOURS[rich.verdict], bold=True)}:{rest}"
+    click.echo(text)

@@ -1,0 +1,230 @@
+"""`viva doctor` as a person runs it: what it prints, how it ends; on the virtual card, with a server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import VirtualAudio
+from tests.doctor.talker import agree
+from tests.wire.servers import KEY, openai, serving
+
+RECORDING = Path(__file__).parents[1] / "recordings" / "jfk.wav"
+COMMAND = [sys.executable, "-c", "from vivavoce.cli.main import main; main()", "doctor"]
+NOWHERE = ("--server", "ws://127.0.0.1:9/v1/realtime", "--no-network")
+UNFINDABLE = """
+import ctypes.util
+find = ctypes.util.find_library
+ctypes.util.find_library = lambda name: None if "portaudio" in name else find(name)
+"""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a run of `viva doctor` left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
+    def report(self) -> dict[str, Any]:
+        report: dict[str, Any] = json.loads(self.out)
+        return report
+
+    def check(self, name: str) -> dict[str, Any]:
+        return next(check for check in self.report["checks"] if check["check"] == name)
+
+
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "AZURE_OPENAI_"))}
+    return {**kept, **more}
+
+
+def viva_doctor(*args: str, env: Mapping[str, str] | None = None) -> Said:
+    done = subprocess.run(  # noqa: S603  our own program
+        [*COMMAND, *args], env=environment(env or {}), capture_output=True, text=True, check=False, timeout=60
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def with_site(folder: Path, code: str) -> dict[str, str]:
+    """Variables under which Python runs `code` first."""
+    (folder / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": str(folder)}
+
+
+# ---- without sound
+
+
+def test_a_server_that_is_well_is_one_line_a_check_and_exit_code_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    async def work() -> Said:
+        async with serving(openai, agree([]), tls=False) as port:
+            url = f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime-2.1"
+            args = ("--no-sound", "--server", url, "--key-env", "THE_KEY")
+            return await asyncio.to_thread(viva_doctor, *args, env={"THE_KEY": KEY})
+
+    said = asyncio.run(work())
+    assert (said.code, said.err) == (0, "")
+    assert all(line.startswith("ok: ") for line in said.lines[:-1])
+    assert said.lines[-1] == "All is well. Talk with: viva talk"
+    assert "cost nothing" in said.out
+    assert "THE_KEY" in said.out
+    assert KEY not in said.out
+    assert KEY[:6] not in said.out
+    assert "\x1b" not in said.out
+
+
+def test_a_fault_is_one_line_with_its_fix_and_exit_code_1() -> None:
+    said = viva_doctor("--no-sound", "--server", "openai")
+    assert said.code == 1
+    mends = [line for line in said.lines if line.startswith("mend: ")]
+    assert mends == ["mend: OpenAI needs OPENAI_API_KEY. Set it to your key (docs/setup-openai.md)."]
+    assert said.lines[-1] == "One thing is to mend, see above; then run viva doctor again."
+
+
+def test_json_is_one_object_of_the_documented_shape() -> None:
+    said = viva_doctor("--no-sound", "--json", "--server", "wss://no-such-host.invalid")
+    assert (said.code, said.err) == (1, "")
+    report = said.report
+    assert report.keys() == {"well", "mend", "checks"}
+    assert (report["well"], report["mend"]) == (False, ["name"])
+    for check in report["checks"]:
+        assert {name: type(value) for name, value in check.items()} == {
+            "check": str,
+            "verdict": str,
+            "sentence": str,
+            "fix": str,
+            "facts": dict,
+            "because": str,
+        }
+        assert check["verdict"] in {"ok", "note", "mend", "skipped"}
+        assert bool(check["because"]) == (check["verdict"] == "skipped")
+        assert check["fix"] or check["verdict"] != "mend"
+    names = [check["check"] for check in report["checks"]]
+    assert len(names) == len(set(names))
+
+
+def test_every_check_is_in_the_document() -> None:
+    from vivavoce.doctor.rounds import CHECKS  # noqa: PLC0415  only here
+
+    document = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+    assert [check.name for check in CHECKS if f"| `{check.name}` |" not in document] == []
+
+
+def test_a_wrong_option_is_wrong_use() -> None:
+    assert viva_doctor("--no-such-option").code == 2
+
+
+def test_without_portaudio_only_that_is_told(tmp_path: Path) -> None:
+    said = viva_doctor(*NOWHERE, "--json", env=with_site(tmp_path, UNFINDABLE))
+    assert (said.code, said.report["mend"]) == (1, ["portaudio"])
+    assert "apt install libportaudio2" in said.check("portaudio")["fix"]
+    assert said.check("level")["because"] == "portaudio"
+
+
+# ---- on the virtual card
+
+
+@pytest.fixture
+def voice(tmp_path: Path) -> Path:
+    """Somebody who speaks for two minutes: longer than any run, however busy the machine."""
+    with wave.open(str(RECORDING)) as file:
+        how, sound = file.getparams(), file.readframes(file.getnframes())
+    path = tmp_path / "voice.wav"
+    with wave.open(str(path), "wb") as long:
+        long.setparams(how)
+        long.writeframes(sound * 12)
+    return path
+
+
+@contextlib.contextmanager
+def speaking(voice: Path, audio: VirtualAudio) -> Iterator[None]:
+    """Somebody speaks into the microphone, not too loudly."""
+    command = [shutil.which("paplay") or "paplay", "--device=mic_feed", "--volume=32768", str(voice)]
+    with subprocess.Popen(command, env=environment(audio.env)) as player:  # noqa: S603  a program of the sound server
+        yield
+        player.terminate()
+
+
+@contextlib.contextmanager
+def loudspeaker(audio: VirtualAudio) -> Iterator[None]:
+    """What is played comes back into the microphone, as loud as it is."""
+    path = ("source=speaker.monitor", "sink=mic_feed", "latency_msec=60")
+    module = pactl(audio, "load-module", "module-loopback", *path)
+    yield
+    pactl(audio, "unload-module", module.strip())
+
+
+def pactl(audio: VirtualAudio, *args: str) -> str:
+    command = [shutil.which("pactl") or "pactl", *args]
+    done = subprocess.run(command, env=environment(audio.env), check=True, capture_output=True, text=True, timeout=20)  # noqa: S603  as above
+    return done.stdout
+
+
+def only(direction: str, audio: VirtualAudio, folder: Path) -> dict[str, str]:
+    """Variables under which the card has only this direction: `playback` or `capture`."""
+    server = audio.env["PULSE_SERVER"]
+    config = folder / f"only-{direction}.conf"
+    pcm = f'type asym {direction}.pcm {{ type pulse server "{server}" }} hint {{ show on description "half" }}'
+    config.write_text(f'pcm.!default {{ {pcm} }}\nctl.!default {{ type pulse server "{server}" }}\n')
+    return {**audio.env, "ALSA_CONFIG_PATH": str(config)}
+
+
+@pytest.mark.sound
+class TestOnTheCard:
+    def test_a_talk_with_sound_and_server_is_well(self, virtual_audio: VirtualAudio, voice: Path) -> None:
+        async def work() -> Said:
+            async with serving(script=agree([]), tls=False) as port:
+                args = ("--json", "--server", f"ws://127.0.0.1:{port}/v1/realtime")
+                return await asyncio.to_thread(viva_doctor, *args, env=virtual_audio.env)
+
+        with loudspeaker(virtual_audio), speaking(voice, virtual_audio):
+            said = asyncio.run(work())
+        assert (said.code, said.report["well"], said.report["mend"]) == (0, True, []), said.out
+        assert 24_000 in said.check("devices")["facts"]["input"]["rates_hz"]
+        assert said.check("level")["facts"]["loudest_db"] > -50
+        assert 20 <= said.check("round_trip")["facts"]["delay_ms"] <= 500  # a null sink's latency is not exact
+        assert said.check("echo")["facts"]["loss_db"] == pytest.approx(0, abs=3)
+
+    def test_a_silent_microphone(self, virtual_audio: VirtualAudio) -> None:
+        said = viva_doctor(*NOWHERE, env=virtual_audio.env)
+        assert said.code == 1
+        mends = [line for line in said.lines if line.startswith("mend: ")]
+        assert len(mends) == 1
+        assert mends[0].startswith("mend: The microphone is silent")
+        assert sum(line.startswith("now: ") for line in said.lines) == 1
+
+    def test_no_input(self, virtual_audio: VirtualAudio, tmp_path: Path) -> None:
+        said = viva_doctor(*NOWHERE, "--json", env=only("playback", virtual_audio, tmp_path))
+        assert (said.code, said.report["mend"]) == (1, ["microphone"])
+
+    def test_no_output(self, virtual_audio: VirtualAudio, tmp_path: Path, voice: Path) -> None:
+        with speaking(voice, virtual_audio):
+            said = viva_doctor(*NOWHERE, "--json", env=only("capture", virtual_audio, tmp_path))
+        assert (said.code, said.report["mend"]) == (1, ["speaker"])
+        assert said.check("level")["verdict"] != "mend"
+
+
+@pytest.mark.skipif(sys.platform != "linux" or Path("/dev/snd").exists(), reason="this machine has a sound card")
+def test_without_a_sound_server_there_is_one_finding() -> None:
+    nowhere = {"PULSE_SERVER": "unix:/nowhere", "ALSA_CONFIG_PATH": "/usr/share/alsa/alsa.conf"}
+    said = viva_doctor(*NOWHERE, "--json", env=nowhere)
+    assert (said.code, said.report["mend"]) == (1, ["devices"])
