@@ -28,7 +28,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,8 +173,8 @@ def faults_of(seed: int, count: int) -> list[Fault]:
     return [*random_faults(seed, count, nth=(1, 18)), extra]
 
 
-async def converse(seed: int, turns: int, count: int) -> Lost:
-    """One conversation."""
+async def converse(seed: int, turns: int, count: int, make: Callable[[Settings], Session] = Session) -> Lost:
+    """One conversation; `make` another session, to see that what it loses is found."""
     lost = Lost(seed)
     behaving = Behaving(
         answer=lambda prompt: Reply(f"You said {last_words(prompt)} And so on.", ms=900),
@@ -186,7 +186,7 @@ async def converse(seed: int, turns: int, count: int) -> Lost:
     began = asyncio.get_running_loop().time()
     async with RealtimeServer(behaving, faults=faults_of(seed, count)) as server:
         choice = Choice(kind="custom", address=server.url, url=server.url, model="scripted")
-        session = Session(Settings(transcription_model="w", timeouts=WAITS))
+        session = make(Settings(transcription_model="w", timeouts=WAITS))
         wire = wire_for(choice)
         parts = Parts(
             session, wire, microphone, WavSpeaker(None, clock=asyncio.get_running_loop().time), person, performer=person

@@ -5,8 +5,9 @@ from vivavoce.devices.queued import QueuedMicrophone
 from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 from vivavoce.devices.wav import FileMicrophone, WavSpeaker
 from vivavoce.live import Functions, Performer
-from vivavoce.ports import Microphone, Screen, Speaker, Wire
+from vivavoce.ports import Microphone, Screen, Speaker, Tape, Wire
 from vivavoce.script import Script
+from vivavoce.tape.recorder import Recorder
 from vivavoce.terminal.json_lines import JsonLines
 from vivavoce.terminal.plain import PlainLines
 from vivavoce.tools import Toolbox
@@ -19,3 +20,4 @@ WIRES: list[type[Wire]] = [WebSocketWire, OfflineWire]
 SCREENS: list[type[Screen]] = [JsonLines, PlainLines]
 FUNCTIONS: list[type[Functions]] = [Toolbox]
 PERFORMERS: list[type[Performer]] = [Script]
+TAPES: list[type[Tape]] = [Recorder]

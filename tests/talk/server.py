@@ -215,6 +215,16 @@ class _Client:
         return item
 
 
+async def serve_one(server: NumberedServer, socket: ServerConnection) -> None:
+    """One connection, to its end."""
+    client = _Client(server, socket)
+    try:
+        await client.converse()
+    finally:
+        for task in {client.reply, *client.later} - {None}:
+            task.cancel()  # type: ignore[union-attr]  # None was taken out
+
+
 @asynccontextmanager
 async def running(server: NumberedServer) -> AsyncIterator[NumberedServer]:
     """The server, listening on loopback while the block runs."""
@@ -224,12 +234,7 @@ async def running(server: NumberedServer) -> AsyncIterator[NumberedServer]:
         if server.on_connect:
             await server.on_connect(socket)
             return
-        client = _Client(server, socket)
-        try:
-            await client.converse()
-        finally:
-            for task in {client.reply, *client.later} - {None}:
-                task.cancel()  # type: ignore[union-attr]  # None was taken out
+        await serve_one(server, socket)
 
     async with serve(handle, "127.0.0.1", 0, compression=None) as listening:
         port = listening.sockets[0].getsockname()[1]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -17,7 +18,7 @@ from vivavoce.errors import (
     TooManyRequests,
     VivaError,
 )
-from vivavoce.wire.refusals import Advice, clean, refusal, retry_after_s
+from vivavoce.wire.refusals import Advice, clean, masked, refusal, retry_after_s
 
 ADVICE = Advice(model="my-model", named_by="THE_VARIABLE", key="check THE_KEY", address="THE_ADDRESS")
 NOT_REALTIME = (REFERENCE / "http-400.azure.OpperationNotSupported.json").read_text()
@@ -85,3 +86,12 @@ def test_a_pause_the_server_asks_for_is_told() -> None:
     verdict = refusal(429, Headers({"Retry-After": "90"}), "", ADVICE)
     assert verdict.after_s == 90
     assert "wait 90 s" in str(verdict.error)
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    ["kf83-Hq/0zT+secret", r"kf83-Hq\/0zT+secret", r"kf83-Hq/0zT\u002Bsecret", r"\u006bf83-Hq\/0zT\u002bsecret"],
+)
+def test_a_secret_is_masked_however_json_spells_it(spelled: str) -> None:
+    said = masked(f'{{"message": "the key {spelled} is wrong\\n"}}', ["kf83-Hq/0zT+secret"])
+    assert json.loads(said) == {"message": "the key ** is wrong\n"}

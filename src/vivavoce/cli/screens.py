@@ -1,0 +1,37 @@
+"""Where a talk, or a replay of one, is read: chosen from the command line."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TextIO
+
+import click
+
+from vivavoce.errors import VivaError
+from vivavoce.session.happenings import Ended, Errored
+from vivavoce.terminal.json_lines import JsonLines
+from vivavoce.terminal.plain import PlainLines
+
+Screen = JsonLines | PlainLines
+
+
+def screen(out: TextIO, *, as_json: bool, plain: bool, verbose: bool, listening: bool = True) -> Screen:
+    """JSON lines, or lines for people. `listening`: there is a microphone."""
+    if as_json:
+        return JsonLines(out)
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="backslashreplace")  # a word the terminal cannot write must not end the talk
+    colour = out.isatty() and not plain and not os.environ.get("NO_COLOR")
+    return PlainLines(out, colour=colour, verbose=verbose, listening=listening)
+
+
+def failed(error: VivaError, t: float, *, as_json: bool) -> None:
+    """The talk could not begin: say why, for people on stderr, for programs as the `error` and `end` lines."""
+    if not as_json:
+        click.echo(f"Error: {error}", err=True)
+        return
+    lines = JsonLines(sys.stdout)
+    lines.show(Errored(error.reason, str(error), fatal=True), t, None)
+    lines.show(Ended(error.reason), t, None)

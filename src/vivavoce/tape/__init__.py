@@ -1,0 +1,1 @@
+"""Every input of a session kept, replayed, drawn. The format is documented in docs/tape.md."""
