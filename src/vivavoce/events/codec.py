@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,14 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number")  # json.loads takes NaN and Infinity, JSON and our comparisons do not
 
 
-_JSON = json.JSONDecoder(parse_constant=_no_number)
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError(f"{digits[:20]} is too large a number")  # it would be written as Infinity, which is no JSON
+    return value
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
 
 
 @dataclass(frozen=True, slots=True)
