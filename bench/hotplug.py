@@ -9,7 +9,6 @@ sound servers under it. "away" is from the event to the first progress of the sp
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from bench.card import load_average
 from tests.conftest import VirtualAudio
-from tests.devices.test_hotplug import Player, pactl, plug_headset
+from tests.devices.test_hotplug import Player, kill, pactl, plug_headset
 
 _PLAY_MS = 60_000
 
@@ -31,11 +30,6 @@ def away_ms(player: Player, event: Callable[[], None]) -> float:
     while player.lines[-1]["t"] < at_s or player.lines[-1].get("heard", 0) <= before:
         player.until("heard", before + 1)
     return float(player.lines[-1]["t"] - at_s) * 1000
-
-
-def kill(audio: VirtualAudio) -> None:
-    """The server is gone at once."""
-    os.kill(int(Path(audio.env["VA_DIR"], "pid").read_text()), 9)
 
 
 def kill_and_restart(audio: VirtualAudio) -> None:
@@ -62,16 +56,16 @@ def rounds(folder: Path) -> dict[str, float]:
         player = Player(main, "usb", _PLAY_MS)
         player.until("heard", 500)
         found["pinned speaker pulled, to the default"] = away_ms(player, lambda: kill(usb))
-        player.until("device")
+        player.until("device_")
         usb.start()
         at_s = time.monotonic()
-        player.until("device")
+        player.until("device_")
         found["pinned speaker back, until it is told"] = (player.lines[-1]["t"] - at_s) * 1000
         player.kill()
         player = Player(main, "default", _PLAY_MS)
         player.until("heard", 500)
         found["default sink changed"] = away_ms(player, lambda: change_default(main))
-        player.until("device")
+        player.until("device_")
         found["server killed, from its being back"] = away_ms(player, lambda: kill_and_restart(main))
         player.kill()
     finally:

@@ -1,4 +1,4 @@
-"""A sound card for the tests, real to PortAudio, with PulseAudio behind it."""
+"""How hypothesis searches, and a sound card for the tests, real to PortAudio, with PulseAudio behind it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine that halts for a while is no fault, and a change is not refused for an example that nobody has seen before:
+# the examples are the same each time. `--hypothesis-profile=search` looks at many others.
+settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", settings.get_profile("same"), derandomize=False, max_examples=2000)
+settings.load_profile("same")
 
 SCRIPT = Path(__file__).parent / "devices" / "virtual-audio.sh"
 
@@ -28,9 +35,12 @@ class VirtualAudio:
     env: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._run("start")
+        self.start()
         lines = self._run("env").splitlines()
         self.env = dict(shlex.split(line)[1].split("=", 1) for line in lines)
+
+    def start(self) -> None:
+        self._run("start")
 
     def stop(self) -> None:
         self._run("stop")
@@ -45,7 +55,7 @@ class VirtualAudio:
                 stderr=stderr,
                 text=True,
                 check=False,
-                timeout=30,
+                timeout=100,
             )
             stderr.seek(0)
             assert done.returncode == 0, stderr.read()

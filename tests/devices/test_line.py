@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from typing import cast
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,3 +69,27 @@ def test_ten_minutes_are_no_backlog_and_more_is_told_once() -> None:
     assert [t.message for t in troubles.drain()] == [
         "More than 10 minutes of sound wait for the speaker; it goes on, nothing is lost."
     ]
+
+
+@given(
+    st.lists(st.integers(1, 700), min_size=1, max_size=30),
+    st.lists(st.tuples(st.integers(1, 500), st.integers(0, 600)), max_size=40),
+)
+def test_what_is_taken_back_comes_again_and_nothing_else_changes(
+    pieces: list[int], steps: list[tuple[int, int]]
+) -> None:
+    total = sum(pieces)
+    sound = np.arange(total).astype("<i2").tobytes()
+    line, at = Line(), 0
+    for samples in pieces:
+        line.put("a", sound[2 * at : 2 * (at + samples)], Troubles())
+        at += samples
+    position = 0
+    for wanted, back in steps:
+        out = bytearray(2 * wanted)
+        taken = line.fill(memoryview(out))
+        assert bytes(out[: 2 * taken]) == sound[2 * position : 2 * (position + taken)]
+        position += taken
+        line.rewind(back)
+        position -= min(back, position)
+        assert line.handed == position

@@ -9,21 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.devices.portaudio import Spool, find
+from vivavoce.devices.listing import find
+from vivavoce.devices.portaudio import portaudio
+from vivavoce.devices.spool import Spool
 from vivavoce.devices.troubles import Troubles
 from vivavoce.errors import NoDevice
 from vivavoce.pcm import BLOCK_BYTES, BLOCK_SAMPLES, RATE_HZ
 
 OPEN = """
-from vivavoce.devices.portaudio import {kind}
+from vivavoce.devices.{module} import {kind}
 from vivavoce.errors import NoDevice
 try:
     {kind}(None{more})
 except NoDevice as fault:
     print(fault)
 """
-CAPTURE = OPEN.format(kind="Capture", more=", print, keep=True")
-PLAYBACK = OPEN.format(kind="Playback", more="")
+CAPTURE = OPEN.format(module="capture", kind="Capture", more=", keep=True")
+PLAYBACK = OPEN.format(module="playback", kind="Playback", more="")
 
 
 def said_by(program: str, env: dict[str, str]) -> tuple[str, str]:
@@ -58,17 +60,17 @@ def test_without_a_sound_server_there_is_one_sentence_and_nothing_else(program: 
 @pytest.mark.usefixtures("virtual_audio")
 class TestFinding:
     def test_a_device_is_found_by_index_name_or_part_of_a_name(self) -> None:
-        index = find("output", "pulse")
-        assert index is not None
-        assert find("output", index) == find("output", str(index)) == find("output", "PULS") == index
-        assert find("input", None) is None
+        host = portaudio()
+        pulse = find(host, "output", "pulse")
+        assert [find(host, "output", wish) for wish in (pulse.index, str(pulse.index), "PULS")] == [pulse] * 3
+        assert find(host, "input", None).name == "default"
 
     @pytest.mark.parametrize(
         ("name", "says"), [("no such card", "No speaker fits"), (77, "No speaker fits"), ("u", "More than")]
     )
     def test_a_name_that_does_not_fit_one_device_lists_what_there_is(self, name: str | int, says: str) -> None:
         with pytest.raises(NoDevice, match=says) as caught:
-            find("output", name)
+            find(portaudio(), "output", name)
         assert "'pulse'" in str(caught.value)
         assert "'default'" in str(caught.value)
 

@@ -7,19 +7,19 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.devices.through import Sound, beginning, holds, sound_of, squeezed
 
 from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 from vivavoce.pcm import RATE_HZ, SAMPLES_PER_MS, silence
 from vivavoce.ports import Heard, Hushed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.sound, pytest.mark.usefixtures("virtual_audio")]
 
@@ -49,21 +49,19 @@ class Recorder:
             self._heard += piece
 
     @property
-    def sound(self) -> NDArray[np.float64]:
-        heard = bytes(self._heard)
-        return np.frombuffer(heard[: len(heard) & ~1], "<i2").astype(float)
+    def sound(self) -> Sound:
+        return sound_of(bytes(self._heard))
 
-    async def until(self, ms: int) -> None:
-        """Wait until that much more was recorded."""
-        wanted = len(self._heard) + ms * 48
-        async with asyncio.timeout(20):
-            while len(self._heard) < wanted:  # noqa: ASYNC110  filled by a thread, which has no event to set
-                await asyncio.sleep(0.01)
+    async def until(self, recorded: Callable[[Sound], bool]) -> None:
+        """Wait until that is recorded: what has left the speaker comes here after a while."""
+        async with asyncio.timeout(60):
+            while not recorded(self.sound):  # noqa: ASYNC110  filled by a thread, which has no event to set
+                await asyncio.sleep(0.02)
 
     def stop(self) -> None:
         self._program.terminate()
-        self._program.wait(10)
-        self._pump.join(10)
+        self._program.wait(60)
+        self._pump.join(60)
         assert self._program.stdout is not None
         self._program.stdout.close()
 
@@ -81,24 +79,8 @@ def noise(ms: int, seed: int) -> bytes:
     return samples.clip(-32_000, 32_000).astype("<i2").tobytes()
 
 
-PART = 100 * SAMPLES_PER_MS
-
-
-def places(sound: NDArray[np.float64], said: bytes) -> list[int]:
-    """Where each 100 ms of `said` begins in `sound`; a short gap, as a busy computer makes, is forgiven."""
-    wanted = np.frombuffer(said, "<i2").astype(float)
-    found = []
-    for start in range(0, len(wanted) - PART + 1, PART):
-        part = wanted[start : start + PART]
-        fits = np.correlate(sound, part, "valid")
-        found.append(int(np.argmax(fits)))
-        # noise that is not there fits by 0.1 at most
-        assert fits[found[-1]] > 0.5 * np.linalg.norm(part) * np.linalg.norm(sound[found[-1] : found[-1] + PART])
-    return found
-
-
 async def heard_whole(speaker: SoundCardSpeaker, last: Heard) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await speaker.report() != last:
             pass
 
@@ -107,15 +89,12 @@ def test_what_was_played_leaves_the_speaker_whole_and_in_order(recorder: Recorde
     async def law() -> None:
         speaker = SoundCardSpeaker()
         speaker.start()
-        await recorder.until(200)
+        await recorder.until(lambda sound: sound.size > 0)
         for n in range(6):
             speaker.play(f"item_{n // 2}", noise(600, 1)[n * 4800 : (n + 1) * 4800])
         await heard_whole(speaker, Heard("item_2", 200))
-        await recorder.until(300)
+        await recorder.until(lambda sound: holds(sound, noise(600, 1)))
         await speaker.close()
-        gaps = np.diff(places(recorder.sound, noise(600, 1))) - PART
-        assert (gaps >= -2).all()
-        assert np.median(gaps) <= 2  # resampled on the way, by the server
 
     asyncio.run(law())
 
@@ -124,7 +103,7 @@ def test_a_hush_cuts_the_sound_and_the_answer_is_where_it_was_cut(recorder: Reco
     async def law() -> None:
         speaker = SoundCardSpeaker()
         speaker.start()
-        await recorder.until(200)
+        await recorder.until(lambda sound: sound.size > 0)
         cut, after = noise(3000, 11), noise(300, 12)
         speaker.play("cut", cut)
         while (await speaker.report()).ms < 400:
@@ -134,19 +113,42 @@ def test_a_hush_cuts_the_sound_and_the_answer_is_where_it_was_cut(recorder: Reco
         while not isinstance(answer := await speaker.report(), Hushed):
             pass
         await heard_whole(speaker, Heard("after", 300))
-        await recorder.until(300)
+        await recorder.until(lambda sound: holds(sound, after))
         await speaker.close()
-        sound = recorder.sound
-        last_whole = places(sound, cut[: 300 * 48])[-1]  # the part from 200 to 300 ms
-        resumed, *others = places(sound, after)
-        assert others == sorted(others)
-        loud = np.flatnonzero(np.abs(sound[last_whole : resumed - 48]) > 100)
-        left_ms = 200 + (int(loud[-1]) + 1) / SAMPLES_PER_MS
+        heard, _ = squeezed(recorder.sound)
+        assert holds(recorder.sound, cut[: 300 * 48])
+        left_ms = (beginning(heard, after) - beginning(heard, cut[: 300 * 48])) / SAMPLES_PER_MS
         assert answer.item_id == "cut"
         assert 400 <= answer.ms < 3000
         assert abs(left_ms - answer.ms) < 60  # measured: 0 to 10; the null sink itself works in steps of 50
 
     asyncio.run(law())
+
+
+def test_the_audio_thread_is_fed_while_the_loop_stands_still(recorder: Recorder) -> None:
+    async def law() -> None:
+        speaker = SoundCardSpeaker()
+        speaker.start()
+        await recorder.until(lambda sound: sound.size > 0)
+        said = noise(1200, 21)
+        speaker.play("a", said)
+        for stall in (time.sleep, busy) * 4:
+            before = speaker._playback.link.calls
+            while speaker._playback.link.calls == before:
+                stall(0.1)  # nobody else on this loop gets a turn
+            await asyncio.sleep(0.02)
+        await heard_whole(speaker, Heard("a", 1200))
+        await recorder.until(lambda sound: holds(sound, said))
+        await speaker.close()
+
+    asyncio.run(law())
+
+
+def busy(seconds: float) -> None:
+    """Compute, as a program does that holds its loop up."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
 
 
 def test_the_clock_of_the_speaker_keeps_time_with_what_it_reports() -> None:
@@ -176,10 +178,9 @@ def test_a_reader_who_sleeps_loses_the_oldest_and_is_told_how_much() -> None:
         for _ in range(505):  # ten seconds that pass at once
             ring.write(memoryview(bytes(960)))
         sound = await mic.read()
-        (told,) = mic.warnings()
+        (told,) = (trouble for trouble in mic.warnings() if trouble.code == "mic_overrun")
         await mic.close()
         assert len(sound or b"") == 10 * RATE_HZ * 2
-        assert told.code == "mic_overrun"
         assert int(told.message.split()[0]) >= 200
 
     asyncio.run(law())
@@ -194,20 +195,22 @@ def test_both_ends_run_together(recorder: Recorder) -> None:
         while heard < RATE_HZ:
             heard += len(await mic.read() or b"")
         await heard_whole(speaker, Heard("a", 500))
+        await recorder.until(lambda sound: holds(sound, noise(500, 3)))
         await asyncio.gather(mic.close(), speaker.close())
-        found = places(recorder.sound, noise(500, 3))
-        assert found == sorted(found)
 
     asyncio.run(law())
 
 
 TALK = """
 import asyncio, sys
+from vivavoce.devices.card import Card
+from vivavoce.devices.portaudio import portaudio
 from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 from vivavoce.errors import NoDevice
 
 async def main():
-    mic, speaker = SoundCardMicrophone(), SoundCardSpeaker()
+    card = Card(portaudio(), patience_s=1.0)
+    mic, speaker = SoundCardMicrophone(card=card), SoundCardSpeaker(card=card)
     speaker.start()
     speaker.play("a", bytes(48_000 * 60))
     await mic.read()
@@ -221,11 +224,9 @@ async def main():
         except NoDevice as fault:
             return str(fault)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         for said in await asyncio.gather(ends(mic.read), ends(speaker.report)):
             print(said)
-        speaker.hush()
-        print(await ends(speaker.report))
     await mic.close()
     await speaker.close()
     try:
@@ -237,7 +238,7 @@ asyncio.run(main())
 """
 
 
-def test_a_device_that_goes_away_in_mid_talk_ends_it_with_a_sentence(spare_audio: Any) -> None:
+def test_a_device_that_goes_away_for_good_ends_the_talk_with_a_sentence(spare_audio: Any) -> None:
     program = subprocess.Popen(  # noqa: S603  ours
         [sys.executable, "-c", TALK],
         stdout=subprocess.PIPE,
@@ -253,5 +254,4 @@ def test_a_device_that_goes_away_in_mid_talk_ends_it_with_a_sentence(spare_audio
     assert program.returncode == 0
     assert said[0].startswith("The microphone is gone")
     assert said[1].startswith("The speaker is gone")
-    assert said[2].startswith("The speaker is gone")
-    assert said[3].startswith("The speaker (the default one) cannot be opened")
+    assert said[2].startswith("There is no speaker")

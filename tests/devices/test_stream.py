@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from tests.devices.through import holds, sound_of
 
 from vivavoce.devices.stream import MicrophoneStream, SpeakerStream
 from vivavoce.errors import NoDevice
@@ -53,10 +54,11 @@ def test_a_close_ends_a_blocked_read_with_what_is_there() -> None:
     mic.read(960)
     reader = threading.Thread(target=lambda: got.append(mic.read(ms_to_bytes(9_000))))
     reader.start()
-    time.sleep(0.3)
+    while not (mic._wanted and mic._capture.ring.waiting):  # it waits, and something is there
+        time.sleep(0.01)
     mic.close()
-    reader.join(10)
-    assert 0 < len(got[0]) < ms_to_bytes(5_000)
+    reader.join(60)
+    assert 0 < len(got[0]) < ms_to_bytes(9_000)
     mic.close()
     assert mic.closed
     with pytest.raises(ValueError, match="closed"):
@@ -75,13 +77,13 @@ def test_what_is_said_is_in_the_file(tmp_path: Path) -> None:
     paplay = shutil.which("paplay")
     assert paplay is not None
     with MicrophoneStream() as mic:
-        mic.read(960)
-        with subprocess.Popen([paplay, "--device=mic_feed", str(tmp_path / "said.wav")]):  # noqa: S603  pulseaudio-utils
-            sound = np.frombuffer(mic.read(ms_to_bytes(2_000)), "<i2").astype(float)
+        sound = mic.read(960)
+        with subprocess.Popen([paplay, "--device=mic_feed", str(tmp_path / "said.wav")]) as player:  # noqa: S603  pulseaudio-utils
+            while player.poll() is None:
+                sound += mic.read(960)
+        sound += mic.read(ms_to_bytes(300))  # what was played is on its way for a while
         assert mic.warnings() == []
-    fits = np.correlate(sound, said.astype(float), "valid")  # under 10,000 samples: above that BLAS starts threads
-    at = int(np.argmax(fits))
-    assert fits[at] > 0.85 * np.linalg.norm(said.astype(float)) * np.linalg.norm(sound[at : at + len(said)])
+    assert holds(sound_of(sound), said.tobytes())
 
 
 def test_a_slow_reader_is_told_what_it_missed() -> None:
@@ -101,8 +103,8 @@ def test_a_device_that_is_not_there_is_named() -> None:
 
 def test_the_speaker_plays_to_the_end_and_clear_is_silence_at_once() -> None:
     with SpeakerStream() as speaker:
-        speaker.play(silence(150))
-        assert 0 < speaker.waiting_ms <= 150
+        speaker.play(silence(1000))
+        assert 0 < speaker.waiting_ms <= 1000
         while speaker.waiting_ms:
             time.sleep(0.01)
         speaker.play(silence(60_000))

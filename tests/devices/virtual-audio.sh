@@ -20,7 +20,7 @@ export ALSA_CONFIG_PATH=$VA_DIR/asound.conf
 export VA_DIR=$VA_DIR
 X
 }
-alive() { [ -s "$VA_DIR/pid" ] && kill -0 "$(cat "$VA_DIR/pid")" 2>/dev/null && timeout 2 pactl info >/dev/null 2>&1; }
+alive() { [ -s "$VA_DIR/pid" ] && kill -0 "$(cat "$VA_DIR/pid")" 2>/dev/null && timeout 10 pactl info >/dev/null 2>&1; }
 eval "$(env_lines)"
 start() {
   if alive; then echo "virtual-audio: already running (pid $(cat "$VA_DIR/pid"))" >&2; return 0; fi
@@ -44,12 +44,12 @@ X
      --use-pid-file=no --exit-idle-time=-1 --disallow-exit=no --disable-shm=yes --realtime=no --high-priority=no \
      --log-target=file:"$VA_DIR/pulse.log" --log-level=notice </dev/null >>"$VA_DIR/stdout.log" 2>&1 &
   echo $! > "$VA_DIR/pid"
-  for _ in $(seq 100); do
+  for _ in $(seq 1000); do
     if alive && pactl list short sources 2>/dev/null | grep -qE '^[0-9]+[[:space:]]mic[[:space:]]'; then return 0; fi
     kill -0 "$(cat "$VA_DIR/pid")" 2>/dev/null || { echo "virtual-audio: pulseaudio died:" >&2; cat "$VA_DIR"/*.log >&2; return 1; }
     sleep 0.05
   done
-  echo "virtual-audio: not ready after 5 s" >&2; cat "$VA_DIR"/*.log >&2; stop; return 1
+  echo "virtual-audio: not ready after 50 s" >&2; cat "$VA_DIR"/*.log >&2; stop; return 1
 }
 stop() {
   [ -s "$VA_DIR/pid" ] || return 0

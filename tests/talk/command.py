@@ -8,12 +8,13 @@ import os
 import sys
 import wave
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 RATE = 24_000
+_LOOK_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,12 @@ class Seen:
 
 
 async def viva(
-    *args: str, stop: tuple[float, int] | None = None, env: dict[str, str] | None = None, limit_s: float = 60
+    *args: str,
+    stop: tuple[Callable[[], bool], int] | None = None,
+    env: dict[str, str] | None = None,
+    limit_s: float = 90,
 ) -> Seen:
-    """Run `viva talk`; `stop`: send this signal that many seconds after the first line."""
+    """Run `viva talk`; `stop`: send this signal once that is true, asked from the first line on."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "VIVA_MODELS") if name in os.environ}
     command = [sys.executable, "-c", "from vivavoce.cli.main import main; main()", "talk", *args]
     pipe = asyncio.subprocess.PIPE
@@ -49,8 +53,11 @@ async def viva(
     first = b""
     if stop and process.stdout:
         first = await process.stdout.readline()
-        await asyncio.sleep(stop[0])
-        process.send_signal(stop[1])
+        happened, number = stop
+        while process.returncode is None and not happened():  # noqa: ASYNC110  # another process does it
+            await asyncio.sleep(_LOOK_S)
+        if process.returncode is None:
+            process.send_signal(number)
     try:
         out, err = await asyncio.wait_for(process.communicate(), limit_s)
     except TimeoutError:
@@ -72,3 +79,29 @@ def sounds(samples: Sequence[int]) -> list[tuple[int, int]]:
     edges = [n for n in range(1, len(samples)) if bool(samples[n]) != bool(samples[n - 1])]
     edges = ([0] if samples and samples[0] else []) + edges + ([len(samples)] if samples and samples[-1] else [])
     return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Numbered samples as they were heard. A slow machine may bring them late: silence within is no part of it.
+
+    Attributes:
+        start, end: where its first sample is in the file, and where the silence after its last one begins.
+        samples: what was heard of it.
+    """
+
+    start: int
+    end: int
+    samples: array[int]
+
+
+def replies(samples: array[int]) -> list[Reply]:
+    """Each reply in a file: one begins where the numbers begin anew."""
+    found: list[Reply] = []
+    for start, end in sounds(samples):
+        if samples[start] != 1 and found:
+            before = found.pop()
+            found.append(Reply(before.start, end, before.samples + samples[start:end]))
+        else:
+            found.append(Reply(start, end, samples[start:end]))
+    return found

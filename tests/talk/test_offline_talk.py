@@ -12,7 +12,7 @@ import pytest
 import samplerate
 from tests.talk.command import Seen, viva, wav
 
-pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
 RECORDINGS = ROOT / "tests" / "recordings"
@@ -22,7 +22,7 @@ TOOLS = str(ROOT / "examples" / "weather.py")
 
 
 def talk(*args: str) -> Seen:
-    return asyncio.run(viva("--server", "offline", "--json", *args, limit_s=240))
+    return asyncio.run(viva("--server", "offline", "--json", *args, limit_s=360))
 
 
 def words(text: str) -> list[str]:

@@ -15,6 +15,10 @@ INTERRUPTED = 130
 
 _VERBS = {
     "talk": ("vivavoce.cli.talk", "Talk with an AI model: speak, be answered, interrupt, say goodbye."),
+    "replay": ("vivavoce.cli.replay", "Show a recorded talk again, and check that nothing differs."),
+    "tape": ("vivavoce.cli.tape", "What is on the tape of a talk: a picture and a table."),
+    "doctor": ("vivavoce.cli.doctor", "Look at everything a talk needs, and say what is to be mended."),
+    "devices": ("vivavoce.cli.devices", "List the microphones and speakers, and what they can do."),
     "engine": ("vivavoce.cli.engine", "Serve the offline engine over the Realtime protocol."),
     "models": ("vivavoce.cli.models", "List and fetch the models of the offline engine."),
 }

@@ -3,57 +3,36 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TextIO
 
 import click
 
-from vivavoce import choose
+from vivavoce import __version__, choose
+from vivavoce.cli.screens import Screen
 from vivavoce.cli.talk import Wishes
 from vivavoce.devices.memory import MemoryMicrophone
 from vivavoce.devices.queued import QueuedMicrophone
 from vivavoce.devices.wav import WavSpeaker, load
-from vivavoce.errors import BadSettings, NoDevice, VivaError
+from vivavoce.errors import BadSettings, NoDevice
 from vivavoce.live import Parts
 from vivavoce.ports import Microphone, Speaker, Wire
 from vivavoce.script import Line, Recording, Script, Typed
-from vivavoce.session.happenings import Ended, Errored, Warned
+from vivavoce.session.happenings import Warned
 from vivavoce.session.session import Session
-from vivavoce.session.settings import INSTRUCTIONS, Settings
-from vivavoce.terminal.json_lines import JsonLines
+from vivavoce.session.settings import INSTRUCTIONS, Settings, Timeouts
+from vivavoce.tape.recorder import Recorder
+from vivavoce.terminal.commands import turns
 from vivavoce.terminal.keyboard import typed_lines
 from vivavoce.terminal.plain import PlainLines
 from vivavoce.tools import Toolbox
 from vivavoce.tools import load as load_tools
 
 _OFFLINE_PACKAGES = ("ctranslate2", "tokenizers", "onnxruntime", "xllamacpp", "hibari")
-Screen = JsonLines | PlainLines
-
-
-def screen_for(wishes: Wishes, out: TextIO) -> Screen:
-    """Where the talk is read."""
-    if wishes.json:
-        return JsonLines(out)
-    if isinstance(out, io.TextIOWrapper):
-        out.reconfigure(errors="backslashreplace")  # a word the terminal cannot write must not end the talk
-    colour = out.isatty() and not wishes.plain and not os.environ.get("NO_COLOR")
-    listening = not wishes.turns or any(option == "--mic" and value != "none" for option, value in wishes.turns)
-    return PlainLines(out, colour=colour, verbose=wishes.verbose, listening=listening)
-
-
-def failed(wishes: Wishes, error: VivaError, t: float) -> None:
-    """The talk could not begin: say why, for people on stderr, for programs as the `error` and `end` lines."""
-    if not wishes.json:
-        click.echo(f"Error: {error}", err=True)
-        return
-    screen = JsonLines(sys.stdout)
-    screen.show(Errored(error.reason, str(error), fatal=True), t, None)
-    screen.show(Ended(error.reason), t, None)
 
 
 async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, str], started: float) -> Parts:
@@ -80,18 +59,19 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     settings = _settings(wishes, choice, toolbox)
     wire = _wire(wishes, choice, screen)
     voice, microphone = _microphone(wishes, lines)
-    try:
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(microphone.close)
         speaker = _speaker(wishes.speaker, [line.name for line in lines if isinstance(line, Recording)])
-    except VivaError:
-        await microphone.close()
-        raise
+        opened.push_async_callback(speaker.close)
+        tape = _tape(wishes, settings, started)  # last: a talk that cannot begin leaves no folder
+        opened.pop_all()
     devices = any(
         option == "--mic" and _recording_path(value) is None and value != "none" for option, value in wishes.turns
     )
     script = Script(lines, voice, stay=devices) if lines else None
-    typed = typed_lines(sys.stdin.fileno()) if _has_keyboard() else None
+    typed = _typed(screen, microphone, speaker) if _has_keyboard() else None
     typed_only = not lines and isinstance(microphone, MemoryMicrophone)
-    return Parts(Session(settings), wire, microphone, speaker, screen, toolbox, script, typed, typed_only)
+    return Parts(Session(settings), wire, microphone, speaker, screen, toolbox, script, typed, typed_only, tape)
 
 
 def _offline_installed() -> bool:
@@ -100,6 +80,15 @@ def _offline_installed() -> bool:
 
 def _has_keyboard() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _typed(screen: Screen, microphone: Microphone, speaker: Speaker) -> AsyncIterator[str]:
+    """The lines of the terminal that are turns; commands among them act on microphone and speaker."""
+    from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker  # noqa: PLC0415  only a terminal needs it
+
+    ears = microphone if isinstance(microphone, SoundCardMicrophone) else None
+    mouth = speaker if isinstance(speaker, SoundCardSpeaker) else None
+    return turns(typed_lines(sys.stdin.fileno()), ears, mouth, lambda line: _announce(screen, line))
 
 
 def _brain_is_away(wishes: Wishes) -> bool:
@@ -145,6 +134,7 @@ def _settings(wishes: Wishes, choice: choose.Choice, toolbox: Toolbox) -> Settin
         semantic=wishes.semantic,
         tools=toolbox.schemas,
         max_s=wishes.max_minutes * 60 if wishes.max_minutes else None,
+        timeouts=Timeouts.of(choice.kind),
     )
 
 
@@ -261,3 +251,9 @@ def _speaker(name: str, recordings: Sequence[str]) -> Speaker:
     from vivavoce.devices.soundcard import SoundCardSpeaker  # noqa: PLC0415  # a file needs no sound card
 
     return SoundCardSpeaker(_device(name))
+
+
+def _tape(wishes: Wishes, settings: Settings, started: float) -> Recorder | None:
+    if wishes.tape is None:
+        return None
+    return Recorder(wishes.tape, settings, program=f"vivavoce {__version__}", started=started)

@@ -16,7 +16,7 @@ import click
 from vivavoce.errors import VivaError
 
 if TYPE_CHECKING:
-    from vivavoce.cli.parts import Screen
+    from vivavoce.cli.screens import Screen
     from vivavoce.live import Outcome
 
 _EXIT_CODES = {
@@ -53,6 +53,7 @@ class Wishes:
     threshold: float | None
     semantic: bool
     max_minutes: float | None
+    tape: Path | None
     brain: str
     recogniser: str
     json: bool
@@ -123,6 +124,12 @@ class _OrderedCommand(click.Command):
     "--max-minutes", type=click.FloatRange(0, min_open=True), metavar="N", help="End the talk after N minutes."
 )
 @click.option(
+    "--tape",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep the whole talk in this new folder, for viva replay and viva tape show.",
+)
+@click.option(
     "--brain",
     default="small",
     show_default=True,
@@ -144,19 +151,21 @@ def talk(ctx: click.Context, /, **given: object) -> None:
     """Talk with an AI model: speak, be answered, interrupt, say goodbye.
 
     Without --server the first that is configured answers: Azure OpenAI (AZURE_OPENAI_ENDPOINT), OpenAI (OPENAI_API_KEY), or
-    the offline engine on this machine. On a terminal a typed line is a turn, too. Ctrl-C ends the talk at once.
+    the offline engine on this machine. On a terminal a typed line is a turn, too, but for
+    /mute, /unmute and /volume 50. Ctrl-C ends the talk at once.
     """
     given.pop("mic")
     given.pop("say")
     wishes = Wishes(turns=ctx.meta["turns"], **given)  # type: ignore[arg-type]  # click made them what the options say
-    from vivavoce.cli.parts import failed, screen_for  # noqa: PLC0415  # `viva --help` needs none of it
+    from vivavoce.cli.screens import failed, screen  # noqa: PLC0415  # `viva --help` needs none of it
 
     started = time.monotonic()
-    screen = screen_for(wishes, sys.stdout)
+    listening = not wishes.turns or any(option == "--mic" and value != "none" for option, value in wishes.turns)
+    lines = screen(sys.stdout, as_json=wishes.json, plain=wishes.plain, verbose=wishes.verbose, listening=listening)
     try:
-        outcome, terminated = asyncio.run(_hold(wishes, screen, started))
+        outcome, terminated = asyncio.run(_hold(wishes, lines, started))
     except VivaError as error:
-        failed(wishes, error, time.monotonic() - started)
+        failed(error, time.monotonic() - started, as_json=wishes.json)
         ctx.exit(error.exit_code)
     if outcome.error is not None and wishes.verbose and outcome.error.__cause__ is not None:
         import traceback  # noqa: PLC0415  # only for a bug, and only when asked for

@@ -10,6 +10,7 @@ from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES, even
 
 BACKLOG_MINUTES = 10
 _BACKLOG_SAMPLES = BACKLOG_MINUTES * 60 * RATE_HZ
+_PAST_BYTES = 3 * RATE_HZ * SAMPLE_BYTES  # far more than any device holds
 
 
 class Line:
@@ -31,6 +32,8 @@ class Line:
         self._pieces: deque[bytes] = deque()
         self._piece = b""
         self._at = 0
+        self._past: deque[bytes] = deque()
+        self._past_bytes = 0
         self._warned = False
 
     def put(self, item_id: str, pcm: bytes, troubles: Troubles) -> None:
@@ -57,6 +60,7 @@ class Line:
             if self._at == len(self._piece):
                 if not self._pieces:
                     break
+                self._keep(self._piece)
                 self._piece, self._at = self._pieces.popleft(), 0
             n = min(wanted - at, len(self._piece) - self._at)
             out[at : at + n] = self._piece[self._at : self._at + n]
@@ -65,3 +69,23 @@ class Line:
         samples = at // SAMPLE_BYTES
         self.handed += samples
         return samples
+
+    def rewind(self, samples: int) -> None:
+        """Take back the last `samples` that were taken, three seconds at most: they come again. Not while `fill` may run."""
+        back = min(samples, self.handed) * SAMPLE_BYTES
+        while back > self._at and self._past:
+            back -= self._at
+            self.handed -= self._at // SAMPLE_BYTES
+            self._pieces.appendleft(self._piece)
+            self._piece = self._past.pop()
+            self._past_bytes -= len(self._piece)
+            self._at = len(self._piece)
+        back = min(back, self._at)
+        self._at -= back
+        self.handed -= back // SAMPLE_BYTES
+
+    def _keep(self, piece: bytes) -> None:
+        self._past.append(piece)
+        self._past_bytes += len(piece)
+        while self._past_bytes - len(self._past[0]) > _PAST_BYTES:
+            self._past_bytes -= len(self._past.popleft())

@@ -4,39 +4,69 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
-from queue import SimpleQueue
-from threading import Thread
 
 from vivavoce.devices.bell import Bell
-from vivavoce.devices.portaudio import Capture, Playback, Spool
+from vivavoce.devices.capture import Capture
+from vivavoce.devices.card import Card
+from vivavoce.devices.playback import Playback
+from vivavoce.devices.processing import Processor, Tap
 from vivavoce.devices.reports import IDLE_S, Reports
-from vivavoce.devices.troubles import Troubles
-from vivavoce.pcm import RATE_HZ, bytes_to_ms
+from vivavoce.devices.spool import Spool
+from vivavoce.errors import BadSettings
+from vivavoce.pcm import BLOCK_BYTES, RATE_HZ
 from vivavoce.ports import Heard, Hushed, Trouble
+
+_GLANCE_S = 0.005
+"""Between two looks at what the audio thread has done: it rings no bell, as waking a loop is a write to a socket."""
+_FULL_PERCENT = 100
 
 
 class SoundCardMicrophone:
-    """A `Microphone` port. Sound is kept from the first `read` on: what was said while connecting is not the talk's."""
+    """A `Microphone` port. Sound is kept from the first `read` on: what was said while connecting is not the talk's.
 
-    def __init__(self, device: int | str | None = None) -> None:
+    A device that goes away is waited for, and another one taken where there is one; `warnings` tell it once.
+    """
+
+    def __init__(self, device: int | str | None = None, *, card: Card | None = None) -> None:
         """Opens the device: index, exact name, unique part of a name, or None for the system's default.
+
+        Args:
+            device: which one.
+            card: where to look for it; this machine's when not given.
 
         Raises:
             NoDevice: there is none, it cannot be opened, or nothing or more than one fits; the sentence lists what there is.
         """
         self._bell = Bell()
-        self._capture = Capture(device, self._bell.ring, keep=False)
-        self._troubles = Troubles()
-        self._told = (0, 0)
+        self._capture = Capture(device, keep=False, card=card)
+        self._troubles = self._capture.troubles
         self._closed = False
+
+    @property
+    def name(self) -> str:
+        """The device it records from, or did last."""
+        return self._capture.link.name
+
+    @property
+    def muted(self) -> bool:
+        """Whether silence is sent instead of sound; the stream goes on either way."""
+        return self._capture.muted
+
+    @muted.setter
+    def muted(self, muted: bool) -> None:
+        self._capture.muted = muted
+
+    def process(self, processor: Processor, speaker: SoundCardSpeaker) -> None:
+        """From now on sound goes through `processor`, beside what `speaker` really plays. Both on the same card, once a talk."""
+        self._capture.process(processor, speaker.tap())
 
     async def read(self) -> bytes | None:
         """Everything recorded since the last read, at least one block of 20 ms; None when closed. Cancelling loses nothing.
 
+        When there is something to warn of while no device is there, one block of silence comes, so that somebody asks.
+
         Raises:
-            NoDevice: the device went away. Found out within about four seconds.
+            NoDevice: the device went away and none came for half a minute.
         """
         self._capture.keep()
         while not self._closed:
@@ -44,15 +74,14 @@ class SoundCardMicrophone:
             if sound:
                 return sound
             self._capture.check()
-            await self._bell.wait(IDLE_S)
+            if self._troubles.pressing:
+                return bytes(BLOCK_BYTES)
+            await self._bell.wait(_GLANCE_S)
         return None
 
     def warnings(self) -> list[Trouble]:
-        """Sound that was overwritten because nobody read it, or lost before it came here."""
-        lost, overflows = self._capture.ring.lost, self._capture.overflows
-        self._troubles.note("mic_overrun", bytes_to_ms(lost - self._told[0]))
-        self._troubles.note("mic_overflow", overflows - self._told[1])
-        self._told = (lost, overflows)
+        """Sound that was overwritten because nobody read it, or lost before it came here; a device that went or came."""
+        self._capture.warn()
         return self._troubles.drain()
 
     async def close(self) -> None:
@@ -62,56 +91,71 @@ class SoundCardMicrophone:
         await asyncio.to_thread(self._capture.close)
 
 
-class _Hand:
-    """The one thread that stops and starts a device: milliseconds, on some systems more, that the loop must not wait.
+class SoundCardSpeaker:
+    """A `Speaker` port whose milliseconds come from the time at which the sound card says a sample leaves it.
 
-    Not an executor: the program would wait at its end for a device that died under it.
+    A device that goes away is waited for, and another one taken where there is one: what was queued and not heard is
+    played there. `warnings` tell it once.
     """
 
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[tuple[Callable[[], int], Future[int]] | None] = SimpleQueue()
-        Thread(target=self._work, name="viva-hush", daemon=True).start()
-
-    def submit(self, job: Callable[[], int]) -> Future[int]:
-        """Run `job` behind those that wait."""
-        answer: Future[int] = Future()
-        self._jobs.put((job, answer))
-        return answer
-
-    def stop(self) -> None:
-        """End behind the jobs that wait."""
-        self._jobs.put(None)
-
-    def _work(self) -> None:
-        while (task := self._jobs.get()) is not None:
-            job, answer = task
-            try:
-                answer.set_result(job())
-            except Exception as fault:  # noqa: BLE001  raised again by the report that waits for the answer
-                answer.set_exception(fault)
-
-
-class SoundCardSpeaker:
-    """A `Speaker` port whose milliseconds come from the time at which the sound card says a sample leaves it."""
-
-    def __init__(self, device: int | str | None = None) -> None:
+    def __init__(self, device: int | str | None = None, *, card: Card | None = None) -> None:
         """Opens the device: index, exact name, unique part of a name, or None for the system's default.
+
+        Args:
+            device: which one.
+            card: where to look for it; this machine's when not given.
 
         Raises:
             NoDevice: there is none, it cannot be opened, or nothing or more than one fits; the sentence lists what there is.
         """
-        self._playback = Playback(device)
+        self._playback = Playback(device, card=card)
         self._reports = Reports()
-        self._troubles = Troubles()
+        self._troubles = self._playback.troubles
         self._begun_s: float | None = None
-        self._underflows = 0
-        self._hushes: deque[tuple[Spool, Future[int]]] = deque()
-        self._hand = _Hand()
+        self._volume = _FULL_PERCENT
+        self._ducked = 1.0
+        self._hushes: deque[Spool] = deque()
+
+    @property
+    def name(self) -> str:
+        """The device it plays on, or did last."""
+        return self._playback.link.name
 
     @property
     def out_ms(self) -> int:
         """Milliseconds by the device's clock since `start`; 0 before."""
         return 0 if self._begun_s is None else int((self._playback.now_s - self._begun_s) * 1000)
+
+    @property
+    def volume(self) -> int:
+        """Percent of the amplitude, 0 to 100. A new one is reached within 10 ms of sound, without a click.
+
+        Raises:
+            BadSettings: set to something else.
+        """
+        return self._volume
+
+    @volume.setter
+    def volume(self, percent: int) -> None:
+        if not 0 <= percent <= _FULL_PERCENT:
+            raise BadSettings(f"A volume of {percent} is not to be had: give a number from 0 to 100.")
+        self._volume = percent
+        self._playback.gain = percent / _FULL_PERCENT * self._ducked
+
+    @property
+    def underruns(self) -> int:
+        """Times the device ran dry."""
+        return self._playback.underflows
+
+    def duck(self, share: float) -> None:
+        """Play at this share of the volume, 0 to 1, until told otherwise; reached as a new volume is."""
+        self._ducked = share
+        self._playback.gain = self._volume / _FULL_PERCENT * share
+
+    def tap(self) -> Tap:
+        """What is played from now on, for one reader."""
+        self._playback.tap = Tap()
+        return self._playback.tap
 
     def start(self) -> None:
         """Begin: what is queued leaves now."""
@@ -121,47 +165,46 @@ class SoundCardSpeaker:
 
     def play(self, item_id: str, pcm: bytes) -> None:
         """Queue sound of an item. Never blocks, never refuses; empty or odd pieces are a warning."""
-        self._playback.spool.line.put(item_id, pcm, self._troubles)
+        self._playback.play(item_id, pcm)
         self._reports.bell.ring()
 
     def hush(self) -> None:
-        """Be silent now and forget what is queued; `Hushed` follows when the device has confirmed it, some ms later."""
-        old = self._playback.switch()
-        final = self._hand.submit(lambda: self._playback.cut(old))
-        self._hushes.append((old, final))
-        final.add_done_callback(lambda _: self._reports.bell.ring())
+        """Be silent now and forget what is queued; `Hushed` follows when the last sample has left, some ms later."""
+        self._hushes.append(self._playback.hush())
+        self._reports.bell.ring()
 
     async def report(self) -> Heard | Hushed:
         """The next report. Cancelling loses nothing.
 
         Raises:
-            NoDevice: the device went away. Found out within about four seconds.
+            NoDevice: the device went away and none came for half a minute.
         """
         return await self._reports.next(self._settle)
 
     def warnings(self) -> list[Trouble]:
-        """Underruns, odd or empty sound, more than ten minutes queued."""
-        underflows = self._playback.underflows
-        self._troubles.note("speaker_underrun", underflows - self._underflows)
-        self._underflows = underflows
+        """Underruns, odd or empty sound, more than ten minutes queued, a device that went or came."""
+        self._playback.warn()
         return self._troubles.drain()
 
     async def close(self) -> None:
         """Stop at once and free the device. Twice is allowed."""
         self._playback.freeze()  # here, so that nobody asks the device for its time while the thread frees it
         await asyncio.to_thread(self._playback.close)
-        self._hand.stop()
 
     def _settle(self) -> float | None:
         while self._hushes:
-            spool, final = self._hushes[0]
-            if not final.done():
-                return None
+            old = self._hushes[0]
+            if old.final is None:
+                self._playback.check()
+                return _GLANCE_S
+            missing_s = old.final_s - self._playback.now_s
+            if missing_s > 0 and not self._playback.link.frozen:
+                return missing_s
             self._hushes.popleft()
-            self._reports.add(spool.line.ledger.cut(final.result()))
+            self._reports.add(old.line.ledger.cut(old.final))
         self._playback.check()
-        spool = self._playback.spool
-        position = spool.advance(self._playback.now_s)
-        self._reports.add(spool.line.ledger.advance(position))
-        due = spool.line.ledger.due(position)
-        return None if due is None else due / RATE_HZ
+        position = self._playback.position()
+        ledger = self._playback.spool.line.ledger
+        self._reports.add(ledger.advance(position))
+        due = ledger.due(position)
+        return IDLE_S if due is None else due / RATE_HZ

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import io
+import time
 from queue import Empty, SimpleQueue
-from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from vivavoce.devices.portaudio import Capture, Playback
-from vivavoce.devices.troubles import Troubles
-from vivavoce.pcm import bytes_to_ms, samples_to_ms
+from vivavoce.devices.capture import Capture
+from vivavoce.devices.playback import Playback
+from vivavoce.pcm import samples_to_ms
 from vivavoce.ports import Trouble
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 _LOOK_S = 1.0
+_GLANCE_S = 0.002
 _ITEM = "sound"
 
 
@@ -38,8 +39,6 @@ class MicrophoneStream(io.RawIOBase):
         self._bell: SimpleQueue[None] = SimpleQueue()  # its `put` never waits: fit for the audio thread
         self._wanted = 0
         self._ending = False
-        self._troubles = Troubles()
-        self._lost = 0
         self._capture = Capture(device, self._heard, keep=True)
 
     def readable(self) -> bool:
@@ -52,7 +51,7 @@ class MicrophoneStream(io.RawIOBase):
         Raises:
             ValueError: `size` is more than the ten seconds that are kept, or the stream is closed.
             io.UnsupportedOperation: no `size`, or a negative one: a microphone has no end to read to.
-            NoDevice: the device went away. Found out within about four seconds.
+            NoDevice: the device went away and none came for half a minute.
         """
         if size is None or size < 0:
             return self.readall()
@@ -76,11 +75,9 @@ class MicrophoneStream(io.RawIOBase):
         raise io.UnsupportedOperation("a microphone cannot be written to")
 
     def warnings(self) -> list[Trouble]:
-        """What went wrong since the last call: sound overwritten before it was read."""
-        lost = self._capture.ring.lost
-        self._troubles.note("mic_overrun", bytes_to_ms(lost - self._lost))
-        self._lost = lost
-        return self._troubles.drain()
+        """What went wrong since the last call: sound overwritten before it was read, a device that went or came."""
+        self._capture.warn()
+        return self._capture.troubles.drain()
 
     def close(self) -> None:
         """Free the device; a `read` blocked in another thread answers with what is there. Twice is allowed."""
@@ -120,9 +117,6 @@ class SpeakerStream:
         Raises:
             NoDevice: there is none, it cannot be opened, or nothing or more than one fits; the sentence lists what there is.
         """
-        self._troubles = Troubles()
-        self._underflows = 0
-        self._clearing = Lock()
         self._playback = Playback(device)
         self._playback.begin()
 
@@ -130,32 +124,32 @@ class SpeakerStream:
     def waiting_ms(self) -> int:
         """Milliseconds of queued sound that have not left the speaker yet; 0 when all was heard."""
         spool = self._playback.spool
-        return samples_to_ms(spool.line.queued - spool.advance(self._playback.now_s))
+        return samples_to_ms(spool.line.queued - self._playback.position())
 
     def play(self, pcm: bytes) -> None:
         """Queue sound, 24 kHz 16-bit mono, any length. Never blocks; empty or odd pieces are a warning.
 
         Raises:
-            NoDevice: the device went away.
+            NoDevice: the device went away and none came for half a minute.
         """
         self._playback.check()
-        self._playback.spool.line.put(_ITEM, pcm, self._troubles)
+        self._playback.play(_ITEM, pcm)
 
     def clear(self) -> None:
         """Be silent now and forget what is queued. Blocks for some milliseconds.
 
         Raises:
-            NoDevice: the device went away.
+            NoDevice: the device went away and none came for half a minute.
         """
-        with self._clearing:
-            self._playback.cut(self._playback.switch())
+        old = self._playback.hush()
+        while old.final is None or (self._playback.now_s < old.final_s and not self._playback.link.frozen):
+            self._playback.check()
+            time.sleep(_GLANCE_S)
 
     def warnings(self) -> list[Trouble]:
-        """What went wrong since the last call: underruns, odd or empty sound, more than ten minutes queued."""
-        underflows = self._playback.underflows
-        self._troubles.note("speaker_underrun", underflows - self._underflows)
-        self._underflows = underflows
-        return self._troubles.drain()
+        """What went wrong since the last call: underruns, odd or empty sound, a long queue, devices that came or went."""
+        self._playback.warn()
+        return self._playback.troubles.drain()
 
     def close(self) -> None:
         """Stop at once and free the device. Twice is allowed."""

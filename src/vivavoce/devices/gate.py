@@ -1,0 +1,124 @@
+"""Whether what is left of the microphone's sound is a person, or only the rest of an echo.
+
+The gate compares, in 13 bands, what is left with what the sound just played usually leaves. It learns that while people talk:
+quickly at first and after the echo path moved, slowly later. A person stands out of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vivavoce.devices.echopath import BLOCK
+from vivavoce.devices.reference import Sound
+from vivavoce.pcm import RATE_HZ
+
+_EDGES_HZ = (150, 300, 450, 600, 800, 1000, 1300, 1700, 2200, 2800, 3600, 4600, 6000, 8000)
+_EDGES = np.array([round(hz * 2 * BLOCK / RATE_HZ) for hz in _EDGES_HZ])
+_BANDS = len(_EDGES) - 1
+_WINDOW = np.hanning(2 * BLOCK + 1)[:-1] / np.sqrt(2 * BLOCK * 0.375)
+_TINY = 1e-10
+_SMOOTH = 0.6
+_FADE_DB = 0.6  # per block: how slowly an echo is taken to die away
+_FAR_DB = -72.0  # of one band: below it nothing is played
+_FLOOR_UP_DB, _FLOOR_OVER_DB = 0.03, 4.0
+_LEAST_DB, _MOST_DB = -10.0, 15.0
+_OPEN_DB, _OPEN_UNSURE_DB = 2.5, 5.0
+_HOLD_BLOCKS = 40  # a pause between two words
+_NEW_BLOCKS = 150
+_MOVED_BLOCKS = 30  # what is heard right after the echo moved is taken for echo
+_NEW, _SETTLED, _OPEN = (1.0, 0.2), (0.06, 0.02), (0.005, 0.01)  # dB per block, up and down: finds the louder part
+_NATURAL = np.log(10) / 10
+
+
+class _Bands:
+    """Power of sound in bands of speech, 10 ms at a time, smoothed; dB of full scale."""
+
+    def __init__(self) -> None:
+        self._last: Sound = np.zeros(BLOCK)
+        self._power: Sound = np.full(_BANDS, _TINY)
+
+    def of(self, block: Sound) -> Sound:
+        spectrum = np.fft.rfft(np.concatenate((self._last, block)) * _WINDOW)
+        self._last = block
+        power = np.add.reduceat(spectrum.real**2 + spectrum.imag**2, _EDGES)[:-1] / BLOCK
+        self._power = _SMOOTH * self._power + (1 - _SMOOTH) * power
+        return np.asarray(10 * np.log10(self._power + _TINY))
+
+
+class _Leak:
+    """How loud the rest of an echo is against its cause, in bands: the louder part of what was seen."""
+
+    def __init__(self, at_first_db: float) -> None:
+        self.held: Sound = np.full(_BANDS, -120.0)
+        self._db: Sound = np.full(_BANDS, at_first_db)
+        self._bands = _Bands()
+
+    def expect(self, cause: Sound) -> Sound:
+        self.held = np.maximum(self._bands.of(cause), self.held - _FADE_DB)
+        return self.held + self._db
+
+    def learn(self, rest: Sound, steps: tuple[float, float]) -> None:
+        up, down = steps
+        self._db += np.where(self.held > _FAR_DB, np.where(rest > self.held + self._db, up, -down), 0.0)
+
+
+class ResidualGate:
+    """Open while a person speaks or nothing is played.
+
+    Attributes:
+        evidence_db: how far the sound stands out of what is expected, smoothed over some 25 ms.
+        open: the last verdict.
+        playing: whether there is or was just now something to hear of the far end.
+    """
+
+    def __init__(self) -> None:
+        self.evidence_db = 0.0
+        self.open = True
+        self.playing = False
+        self._rest = _Bands()
+        self._by_far, self._by_echo = _Leak(-10.0), _Leak(0.0)
+        self._floor: Sound = np.full(_BANDS, -60.0)
+        self._trusted = False
+        self._age = self._hold = self._moved = 0
+
+    def hear(self, far: Sound, echo: Sound, rest: Sound, *, trusted: bool) -> bool:
+        """Whether a block may pass: what is played, what was found of it in the microphone, what is left without that.
+
+        Args:
+            far: 240 samples, as are the others.
+            echo: see `EchoPath.echo`.
+            rest: the answer of `EchoPath.cancel`.
+            trusted: see `EchoPath.trusted`.
+        """
+        left = self._rest.of(rest)
+        expected = self._expected(far, echo, left, trusted=trusted)
+        stands_out = float(np.clip(left - expected, _LEAST_DB, _MOST_DB).mean())
+        self.evidence_db += 0.4 * (stands_out - self.evidence_db)
+        if self._trusted and not trusted:
+            self._age, self._moved = 0, _MOVED_BLOCKS
+        self._trusted = trusted
+        self._decide()
+        if self.playing:
+            self._age += 1
+            unsure = self.open or self.evidence_db > 0
+            steps = _NEW if self._age < _NEW_BLOCKS else _OPEN if unsure else _SETTLED
+            self._by_far.learn(left, steps)
+            self._by_echo.learn(left, steps)
+        return self.open
+
+    def _expected(self, far: Sound, echo: Sound, left: Sound, *, trusted: bool) -> Sound:
+        from_far, from_echo = self._by_far.expect(far), self._by_echo.expect(echo)
+        self.playing = bool((self._by_far.held > _FAR_DB).sum() > _BANDS // 3)
+        self._floor = np.minimum(left, self._floor + _FLOOR_UP_DB)
+        echo_left = np.minimum(from_far, from_echo) if trusted else from_far
+        both = np.logaddexp(echo_left * _NATURAL, (self._floor + _FLOOR_OVER_DB) * _NATURAL)
+        return np.asarray(both / _NATURAL)
+
+    def _decide(self) -> None:
+        self._hold = max(self._hold - 1, 0)
+        if self._moved:
+            self._moved -= 1
+            self._hold = 0
+        elif self.evidence_db > (_OPEN_DB if self._trusted else _OPEN_UNSURE_DB):
+            self._hold = _HOLD_BLOCKS
+        self.open = self._hold > 0 or not self.playing

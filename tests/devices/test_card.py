@@ -1,0 +1,367 @@
+"""Devices that come and go, on a simulated sound system: nothing of a reply is lost, nothing is heard twice."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from vivavoce.devices.card import Card
+from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
+from vivavoce.errors import NoDevice
+from vivavoce.pcm import RATE_HZ, SAMPLES_PER_MS
+from vivavoce.ports import Heard, Hushed, Trouble
+from vivavoce.testing.portaudio import SimulatedDevice, SimulatedPortAudio
+from vivavoce.testing.sound import NUMBERS, numbered, runs
+
+
+def speaker_device(name: str, latency_ms: float = 30.0) -> SimulatedDevice:
+    return SimulatedDevice(name, outputs=2, latency_ms=latency_ms)
+
+
+def microphone_device(name: str) -> SimulatedDevice:
+    return SimulatedDevice(name, inputs=1)
+
+
+@dataclass
+class Room:
+    """A card with what happens at it."""
+
+    system: SimulatedPortAudio
+    card: Card = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.card = Card(self.system, threads=False)
+
+    def pass_ms(self, ms: int) -> None:
+        """Time passes, and the card looks every 100 ms."""
+        for _ in range(ms // 20):
+            before = int(self.system.clock.now_s * 10 + 1e-6)
+            self.system.advance(20)
+            if int(self.system.clock.now_s * 10 + 1e-6) > before:
+                self.card.look()
+
+
+async def reports(speaker: SoundCardSpeaker) -> list[Heard | Hushed]:
+    """All there are now."""
+    found = []
+    while True:
+        try:
+            async with asyncio.timeout(0.02):
+                found.append(await speaker.report())
+        except TimeoutError:
+            return found
+
+
+def heard(*devices: SimulatedDevice) -> list[tuple[int, int]]:
+    """Which numbered samples left, device after device: first and length of each stretch."""
+    return [(run.start, run.samples) for device in devices for run in runs(bytes(device.heard))]
+
+
+def follows(before: tuple[int, int], after: tuple[int, int]) -> bool:
+    """Whether a stretch of numbered samples begins where another ended."""
+    return (before[0] + before[1]) % NUMBERS == after[0]
+
+
+def count(device: SimulatedDevice) -> int:
+    """How many numbered samples left it."""
+    return sum(samples for _, samples in heard(device))
+
+
+def codes(troubles: list[Trouble]) -> list[str]:
+    return [trouble.code for trouble in troubles]
+
+
+@pytest.mark.parametrize("latency_ms", [20, 30, 60, 120, 400])
+@pytest.mark.parametrize("opens_by_name", [False, True])
+def test_a_speaker_pulled_in_mid_sentence_goes_on_with_the_next_sample_on_the_new_default(
+    latency_ms: int, opens_by_name: bool
+) -> None:
+    headset, laptop = speaker_device("headset", latency_ms), speaker_device("laptop")
+    room = Room(SimulatedPortAudio([headset, laptop], opens_by_name=opens_by_name))
+
+    async def law() -> None:
+        speaker = SoundCardSpeaker(card=room.card)
+        speaker.start()
+        speaker.play("a", numbered(1000))
+        room.pass_ms(507 // 20 * 20)
+        room.system.advance(7)
+        room.system.pull(headset)
+        room.pass_ms(900)
+        assert count(laptop) > 0
+        room.pass_ms(1000)
+        assert await reports(speaker) == [Heard("a", 1000)]
+        told = speaker.warnings()
+        assert codes(told) == ["device_back"]
+        assert "'laptop'" in told[0].message
+        await speaker.close()
+
+    asyncio.run(law())
+    (first, length), (second, rest) = heard(headset, laptop)
+    assert (first, first + length, second + rest) == (0, second, RATE_HZ)
+
+
+def test_a_device_that_is_stuck_is_opened_anew_within_a_second() -> None:
+    device = speaker_device("speaker")
+    room = Room(SimulatedPortAudio([device]))
+
+    async def law() -> None:
+        speaker = SoundCardSpeaker(card=room.card)
+        speaker.start()
+        speaker.play("a", numbered(2000))
+        room.pass_ms(300)
+        room.system.stick(device)
+        stuck_s = room.system.now()
+        room.pass_ms(100)
+        left = count(device)
+        while count(device) == left:
+            room.pass_ms(20)
+            assert room.system.now() - stuck_s < 1
+        room.pass_ms(2500)
+        assert (await reports(speaker))[-1] == Heard("a", 2000)
+        assert codes(speaker.warnings()) == ["device_back"]
+        await speaker.close()
+
+    asyncio.run(law())
+    (first, length), (second, rest) = heard(device)
+    assert (first, second + rest) == (0, 2 * RATE_HZ)
+    assert 0 <= first + length - second <= 30 * SAMPLES_PER_MS  # what a stuck device still held cannot be known
+
+
+def test_a_program_that_was_halted_itself_does_not_find_its_devices_dead() -> None:
+    room = Room(SimulatedPortAudio([speaker_device("speaker"), microphone_device("mic")]))
+
+    async def law() -> None:
+        speaker, mic = SoundCardSpeaker(card=room.card), SoundCardMicrophone(card=room.card)
+        room.pass_ms(500)
+        room.system.clock.now_s += 60  # nobody called, nobody looked
+        room.card.look()
+        room.pass_ms(500)
+        assert (speaker.warnings(), mic.warnings(), room.system.renewals) == ([], [], 0)
+        await asyncio.gather(speaker.close(), mic.close())
+
+    asyncio.run(law())
+
+
+def test_the_microphone_tells_how_much_it_did_not_hear() -> None:
+    usb, built_in = microphone_device("usb"), microphone_device("built in")
+    room = Room(SimulatedPortAudio([usb, built_in]))
+
+    async def law() -> None:
+        mic = SoundCardMicrophone(card=room.card)
+        usb.hear(numbered(1000))
+        reading = asyncio.ensure_future(mic.read())
+        await asyncio.sleep(0)
+        room.pass_ms(200)
+        room.system.pull(usb)
+        built_in.hear(numbered(1000))
+        room.pass_ms(400)
+        first = await reading
+        rest = await mic.read()
+        (told,) = mic.warnings()
+        await mic.close()
+        assert first is not None
+        sound = first + (rest or b"")
+        before, after = runs(sound)
+        assert (before.start, after.start) == (0, 0)
+        assert told.code == "device_back"
+        assert "'built in'" in told.message
+        missed_ms = int(told.message.split(" ms of the microphone")[0].split()[-1])
+        assert before.samples + after.samples + missed_ms * SAMPLES_PER_MS == 580 * SAMPLES_PER_MS  # to the last block
+
+    asyncio.run(law())
+
+
+def test_an_audio_server_that_restarts_is_found_again_and_told_once() -> None:
+    device = speaker_device("speaker")
+    room = Room(SimulatedPortAudio([device, microphone_device("mic")]))
+
+    async def law() -> None:
+        speaker, mic = SoundCardSpeaker(card=room.card), SoundCardMicrophone(card=room.card)
+        speaker.start()
+        speaker.play("a", numbered(3000))
+        room.pass_ms(300)
+        room.system.stop()
+        room.pass_ms(1200)
+        room.system.restart()
+        back_s = room.system.now()
+        left = count(device)
+        while count(device) == left:
+            room.pass_ms(20)
+            assert room.system.now() - back_s < 1
+        room.pass_ms(4000)
+        assert (await reports(speaker))[-1] == Heard("a", 3000)
+        assert codes(mic.warnings() + speaker.warnings()) == ["device_back"]
+        await asyncio.gather(speaker.close(), mic.close())
+
+    asyncio.run(law())
+    assert heard(device) == [(0, 3 * RATE_HZ)]
+
+
+def test_a_long_absence_is_told_while_it_lasts_and_ends_the_talk_after_half_a_minute() -> None:
+    device = microphone_device("mic")
+    room = Room(SimulatedPortAudio([device]))
+
+    async def law() -> None:
+        mic = SoundCardMicrophone(card=room.card)
+        room.pass_ms(100)
+        room.system.pull(device)
+        room.pass_ms(2500)
+        while mic.warnings() == []:  # a block of silence makes room for the words
+            assert not any(await mic.read() or b"")
+        room.pass_ms(30_000)
+        with pytest.raises(NoDevice, match="The microphone is gone"):
+            await mic.read()
+        await mic.close()
+
+    asyncio.run(law())
+
+
+def test_a_hush_while_the_device_is_away_is_answered_with_what_was_heard() -> None:
+    device = speaker_device("speaker")
+    room = Room(SimulatedPortAudio([device]))
+
+    async def law() -> None:
+        speaker = SoundCardSpeaker(card=room.card)
+        speaker.start()
+        speaker.play("a", numbered(1000))
+        room.pass_ms(400)
+        room.system.stop()
+        room.pass_ms(200)
+        speaker.hush()
+        speaker.play("b", numbered(500))
+        assert (await reports(speaker))[-1] == Hushed("a", runs(bytes(device.heard))[0].samples // SAMPLES_PER_MS)
+        room.system.restart()
+        room.pass_ms(2000)
+        assert (await reports(speaker))[-1] == Heard("b", 500)
+        await speaker.close()
+
+    asyncio.run(law())
+    assert heard(device)[1:] == [(0, 500 * SAMPLES_PER_MS)]
+
+
+class TestPinned:
+    def test_a_pinned_device_is_left_for_the_default_and_taken_again_when_it_returns(self) -> None:
+        laptop, headset = speaker_device("laptop"), speaker_device("headset")
+        room = Room(SimulatedPortAudio([laptop, headset], opens_by_name=True))
+
+        async def law() -> None:
+            speaker = SoundCardSpeaker("headset", card=room.card)
+            speaker.start()
+            speaker.play("a", numbered(6000))
+            room.pass_ms(300)
+            room.system.pull(headset)
+            room.pass_ms(1000)
+            assert len(heard(laptop)) == 1
+            room.system.plug(headset)
+            room.pass_ms(6000)
+            assert (await reports(speaker))[-1] == Heard("a", 6000)
+            assert [t.message.split("'")[1] for t in speaker.warnings()] == ["laptop", "headset"]
+            assert room.system.renewals == 0
+            await speaker.close()
+
+        asyncio.run(law())
+        first, last = heard(headset)
+        (middle,) = heard(laptop)
+        assert follows(first, middle)
+        assert follows(middle, last)
+        assert first[1] + middle[1] + last[1] == 6 * RATE_HZ
+
+    def test_where_the_list_must_be_made_anew_it_waits_for_a_silence(self) -> None:
+        laptop, headset = speaker_device("laptop"), speaker_device("headset")
+        room = Room(SimulatedPortAudio([laptop, headset]))
+
+        async def law() -> None:
+            speaker = SoundCardSpeaker("headset", card=room.card)
+            speaker.start()
+            speaker.play("a", numbered(500))
+            room.pass_ms(300)
+            room.system.pull(headset)
+            room.pass_ms(2000)
+            room.system.plug(again := speaker_device("headset"))
+            speaker.play("b", numbered(20_000))
+            looked = room.system.renewals
+            room.pass_ms(15_000)
+            assert room.system.renewals == looked  # no reply is interrupted for it
+            room.pass_ms(12_000)
+            speaker.play("c", numbered(500))
+            room.pass_ms(1000)
+            assert heard(again)[-1] == (0, 500 * SAMPLES_PER_MS)
+            await speaker.close()
+
+        asyncio.run(law())
+
+
+class TestAnotherDefault:
+    def test_a_stream_on_the_default_moves_to_the_new_one_within_a_second(self) -> None:
+        old, new = speaker_device("old"), speaker_device("new")
+        room = Room(SimulatedPortAudio([old, new, microphone_device("mic")]))
+
+        async def law() -> None:
+            speaker, mic = SoundCardSpeaker(card=room.card), SoundCardMicrophone(card=room.card)
+            speaker.start()
+            speaker.play("a", numbered(1200))
+            room.pass_ms(400)
+            room.system.make_default(new)
+            room.pass_ms(300)
+            assert heard(new)
+            room.pass_ms(1000)
+            assert (await reports(speaker))[-1] == Heard("a", 1200)
+            (told,) = mic.warnings() + speaker.warnings()
+            assert "the speaker is now 'new'" in told.message
+            await asyncio.gather(speaker.close(), mic.close())
+
+        asyncio.run(law())
+        (first, length), (second, rest) = heard(old, new)
+        assert (first, second + rest) == (0, 1200 * SAMPLES_PER_MS)
+        assert 0 <= first + length - second <= 20 * SAMPLES_PER_MS
+
+    def test_where_the_sound_server_moves_the_stream_it_is_only_told(self) -> None:
+        old, new = speaker_device("old"), speaker_device("new")
+        room = Room(SimulatedPortAudio([old, new], moves_streams=True))
+
+        async def law() -> None:
+            speaker = SoundCardSpeaker(card=room.card)
+            room.pass_ms(400)
+            room.system.make_default(new)
+            room.pass_ms(1000)
+            assert (codes(speaker.warnings()), room.system.renewals) == (["device_changed"], 0)
+            await speaker.close()
+
+        asyncio.run(law())
+
+    def test_a_pinned_device_stays(self) -> None:
+        old, new = speaker_device("old"), speaker_device("new")
+        room = Room(SimulatedPortAudio([old, new]))
+
+        async def law() -> None:
+            speaker = SoundCardSpeaker("old", card=room.card)
+            room.system.make_default(new)
+            room.pass_ms(1000)
+            assert (speaker.warnings(), room.system.renewals) == ([], 0)
+            await speaker.close()
+
+        asyncio.run(law())
+
+
+def test_when_only_the_microphone_is_gone_the_reply_is_not_interrupted_to_look_for_another() -> None:
+    out, mic_device = speaker_device("speaker"), microphone_device("mic")
+    room = Room(SimulatedPortAudio([out, mic_device]))
+
+    async def law() -> None:
+        speaker, mic = SoundCardSpeaker(card=room.card), SoundCardMicrophone(card=room.card)
+        speaker.start()
+        speaker.play("a", numbered(1200))
+        room.pass_ms(300)
+        room.system.pull(mic_device)
+        room.pass_ms(600)
+        assert room.system.renewals == 0
+        room.system.plug(microphone_device("another"))
+        room.pass_ms(2000)
+        assert room.system.renewals >= 1
+        assert codes(mic.warnings()) == ["device_back"]
+        await asyncio.gather(speaker.close(), mic.close())
+
+    asyncio.run(law())
+    assert heard(out)[0] == (0, 1200 * SAMPLES_PER_MS)

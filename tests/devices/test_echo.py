@@ -1,0 +1,154 @@
+"""Short scenes with real voices: what is cancelled, what passes, and what happens where nothing can be done."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from tests.devices.acoustics import (
+    Scene,
+    Sound,
+    at_level,
+    db,
+    erle_db,
+    measured_room,
+    placed,
+    recorded,
+    shoebox,
+    to_bytes,
+)
+
+from vivavoce.devices.echo import EchoControl
+from vivavoce.devices.ladder import Wish
+from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES
+
+SECONDS = 8.0
+ROOM = ((4.0, 3.0, 2.5), (1.0, 1.0, 0.8), (1.3, 1.1, 0.8), 0.3)
+needs_webrtc = pytest.mark.skipif(importlib.util.find_spec("livekit") is None, reason="pip install vivavoce[echo]")
+either = pytest.mark.parametrize("wish", [pytest.param("cancel", marks=needs_webrtc), "gate"])
+
+
+@functools.cache
+def _assistant(seconds: float = SECONDS) -> Sound:
+    voice = np.concatenate([recorded("LJ001-0004.wav"), recorded("LJ001-0002.wav"), recorded("LJ001-0004.wav")])
+    return at_level(np.resize(voice, round(seconds * RATE_HZ)), -20)
+
+
+@functools.cache
+def _room() -> Sound:
+    return shoebox(*ROOM)
+
+
+def _scene(near: Sound | None = None, room: Sound | None = None, seconds: float = SECONDS, **changes: float) -> Scene:
+    far = _assistant(seconds)
+    noise = np.random.default_rng(1).normal(0, 10 ** (-65 / 20), len(far))
+    near = np.zeros(len(far)) if near is None else near
+    return Scene(far, near, _room() if room is None else room, noise=noise, **changes)  # type: ignore[arg-type]  # floats
+
+
+@either
+def test_the_assistant_alone_is_taken_out(wish: Wish) -> None:
+    scene = _scene()
+    assert erle_db(scene, scene.through(EchoControl(wish)), 2, SECONDS) > 25
+
+
+@needs_webrtc
+def test_a_measured_room_and_a_speaker_that_drifts_are_taken_out() -> None:
+    scene = _scene(room=measured_room("rir2.wav"), drift_ppm=100, clip=0.3)
+    control = EchoControl("cancel")
+    assert erle_db(scene, scene.through(control), 2, SECONDS) > 15
+    assert control.choice.rung == "cancel"
+
+
+@either
+def test_a_person_who_speaks_over_the_assistant_is_heard(wish: Wish) -> None:
+    words = at_level(recorded("sb_spk1_snt1.wav"), -22)
+    scene = _scene(placed([(4.0, words)], SECONDS), echo_db=-12)
+    out = scene.through(EchoControl(wish))
+    span = slice(round(4.3 * RATE_HZ), round(6.0 * RATE_HZ))
+    assert abs(db((out[span] ** 2).mean()) - db((scene.near[span] ** 2).mean())) < 4
+    late = np.fft.irfft(np.fft.rfft(out[span], 1 << 17) * np.conj(np.fft.rfft(scene.near[span], 1 << 17)))
+    alike = late.max() / np.sqrt((out[span] ** 2).sum() * (scene.near[span] ** 2).sum())
+    assert alike > 0.8  # of the microphone as it was: less than 0.95 with the echo in it
+
+
+def test_without_a_word_of_the_assistant_everything_passes() -> None:
+    near = placed([(0.5, at_level(recorded("whats_the_weather.wav"), -25))], 4.0)
+    scene = Scene(np.zeros(len(near)), near, _room())
+    control = EchoControl("gate")
+    assert np.abs(scene.through(control) - scene.mic).max() < 2 / 32768
+    assert control.muted_blocks == 0
+
+
+@either
+@pytest.mark.parametrize("block", [64, 441, 1000])
+def test_blocks_of_any_size_lose_no_sample(wish: Wish, block: int) -> None:
+    control, given, got = EchoControl(wish), 0, 0
+    sound = to_bytes(0.1 * np.random.default_rng(0).normal(size=block))
+    for n in range(40):
+        control.played(sound, n * block / RATE_HZ + 0.04)
+        given += len(sound)
+        got += len(control.captured(sound, n * block / RATE_HZ))
+        assert given - got == given % (240 * SAMPLE_BYTES)
+
+
+def test_the_echo_jumps_and_is_found_again() -> None:
+    scene = _scene(seconds=12.0, jumps=[(5.0, 60.0)])  # type: ignore[arg-type]  # not a float
+    out = scene.through(EchoControl("gate"))
+    assert erle_db(scene, out, 2, 5) > 25
+    assert erle_db(scene, out, 8, 12) > 20
+
+
+def test_drift_that_no_time_tells_is_found_in_the_sound() -> None:
+    scene = _scene(seconds=12.0, drift_ppm=80)
+    control = EchoControl("gate")
+    far, mic = to_bytes(scene.far), to_bytes(scene.mic)
+    for n in range(len(scene.mic) // 240):  # every time is the microphone's: the speaker's own clock is not told
+        control.played(far[n * 480 : n * 480 + 480], n / 100 + 0.05)
+        control.captured(mic[n * 480 : n * 480 + 480], n / 100 + 0.05)
+    assert control.drift_ppm == pytest.approx(80, abs=15)
+
+
+def test_off_changes_nothing() -> None:
+    control = EchoControl("off")
+    control.played(b"\x01\x02" * 240, 0.0)
+    assert control.captured(b"\x03\x04" * 100, 0.0) == b"\x03\x04" * 100
+    assert "off" in control.choice.sentence
+
+
+@pytest.mark.skipif(importlib.util.find_spec("livekit") is None, reason="then auto is the gate")
+def test_an_echo_that_no_reference_explains_silences_the_microphone_and_is_told_once() -> None:
+    scene = _scene(seconds=20.0)
+    stranger = at_level(np.resize(recorded("arc_easy_q237.wav"), len(scene.mic)), -28)
+    scene.mic = stranger + scene.mic * 0  # what is heard is not what is said to be played
+    control = EchoControl("auto")
+    quiet_from = 0
+    far, mic = to_bytes(scene.far), to_bytes(scene.mic)
+    news = []
+    for n in range(len(scene.mic) // 240):
+        control.played(far[n * 480 : n * 480 + 480], n / 100 + 0.05)
+        out = control.captured(mic[n * 480 : n * 480 + 480], n / 100)
+        if line := control.news():
+            news.append(line)
+            quiet_from = n + 2
+        if quiet_from and n > quiet_from:
+            assert np.abs(np.frombuffer(out, "<i2")).max() < 100
+    assert news == [control.choice.sentence]
+    assert control.choice.rung == "half"
+
+
+def test_what_is_absent_is_neither_needed_nor_loaded() -> None:
+    program = (
+        "import sys; sys.modules['livekit'] = None\n"
+        "from vivavoce.devices import echo\n"
+        "from vivavoce.errors import MissingExtra\n"
+        "try:\n    echo.EchoControl('cancel')\n"
+        "except MissingExtra as absent:\n    print(absent.extra)\n"
+        "echo.EchoControl('gate')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)  # noqa: S603  our own program
+    assert done.stdout == "echo\n"

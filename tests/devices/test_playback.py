@@ -1,0 +1,288 @@
+"""A speaker on a simulated sound system: what it says was heard is what left, to the sample where that can be."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from vivavoce.devices.card import Card
+from vivavoce.devices.soundcard import SoundCardSpeaker
+from vivavoce.errors import BadSettings
+from vivavoce.pcm import RATE_HZ, SAMPLES_PER_MS
+from vivavoce.ports import Heard, Hushed
+from vivavoce.testing.portaudio import SimulatedDevice, SimulatedPortAudio
+from vivavoce.testing.sound import numbered, runs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LATENCIES_MS = (20, 25, 30, 40, 60, 90, 120, 200, 300, 400)
+FADE_MS = 5
+
+
+def opened(device: SimulatedDevice) -> tuple[SimulatedPortAudio, SoundCardSpeaker]:
+    system = SimulatedPortAudio([device])
+    return system, SoundCardSpeaker(card=Card(system, threads=False))
+
+
+async def reports(speaker: SoundCardSpeaker) -> list[Heard | Hushed]:
+    """All there are now."""
+    found = []
+    while True:
+        try:
+            async with asyncio.timeout(0.02):
+                found.append(await speaker.report())
+        except TimeoutError:
+            return found
+
+
+def sound_of(device: SimulatedDevice) -> NDArray[np.int64]:
+    return np.frombuffer(bytes(device.heard), "<i2").astype(int)
+
+
+def last_sound(device: SimulatedDevice) -> int:
+    """How many samples of a sound that began with the first are in what left: the last that is not silent."""
+    loud = np.flatnonzero(sound_of(device))
+    return int(loud[-1] - loud[0]) + 1 if len(loud) else 0
+
+
+def tone(ms: int) -> bytes:
+    return (8000 * np.sin(2 * np.pi * 220 * np.arange(ms * SAMPLES_PER_MS) / RATE_HZ)).astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("latency_ms", LATENCIES_MS)
+@pytest.mark.parametrize(("drift_ppm", "says_times"), [(0, True), (300, True), (-300, True), (0, False)])
+def test_what_a_hush_says_was_heard_is_what_left(latency_ms: int, drift_ppm: float, says_times: bool) -> None:
+    for after_ms in (1, 33, 250, 617):
+        device = SimulatedDevice(
+            "speaker", outputs=1, latency_ms=latency_ms, drift_ppm=drift_ppm, says_times=says_times
+        )
+
+        async def law(device: SimulatedDevice, after_ms: int) -> Hushed:
+            system, speaker = opened(device)
+            speaker.start()
+            system.advance(40)
+            speaker.play("a", numbered(1200))
+            system.advance(after_ms)
+            speaker.hush()
+            for _ in range(30):
+                system.advance(20)
+            (answer,) = [r for r in await reports(speaker) if isinstance(r, Hushed)]
+            await speaker.close()
+            return answer
+
+        answer = asyncio.run(law(device, after_ms))
+        left = last_sound(device)
+        assert answer.item_id == "a"
+        allowed_ms = 1 if says_times else 11  # a block, where only the latency of the stream is known
+        assert answer.ms - allowed_ms <= left / SAMPLES_PER_MS <= answer.ms + 1 + allowed_ms
+
+
+def test_a_device_with_little_ahead_is_silent_within_60_ms_of_a_hush() -> None:
+    for latency_ms in LATENCIES_MS:
+        for offset_ms in range(0, 10, 3):
+            device = SimulatedDevice("speaker", outputs=1, latency_ms=latency_ms)
+
+            async def law(device: SimulatedDevice, offset_ms: int) -> None:
+                system, speaker = opened(device)
+                speaker.start()
+                speaker.play("a", tone(1200))
+                system.advance(600 + offset_ms)
+                before = len(device.heard) // 2
+                speaker.hush()
+                system.advance(600)
+                after = np.flatnonzero(sound_of(device)[before:])
+                assert len(after) == 0 or after[-1] < 60 * SAMPLES_PER_MS
+                await speaker.close()
+
+            asyncio.run(law(device, offset_ms))
+
+
+@pytest.mark.parametrize("latency_ms", [20, 30, 40])
+def test_a_hush_fades_and_makes_no_step_greater_than_the_sound_itself(latency_ms: int) -> None:
+    device = SimulatedDevice("speaker", outputs=1, latency_ms=latency_ms)
+
+    async def law() -> None:
+        system, speaker = opened(device)
+        speaker.start()
+        speaker.play("a", tone(1200))
+        system.advance(503)
+        speaker.hush()
+        speaker.play("b", tone(300))
+        system.advance(800)
+        assert [(r.item_id, r.ms) for r in await reports(speaker)][-1] == ("b", 300)
+        await speaker.close()
+
+    asyncio.run(law())
+    own = np.abs(np.diff(np.frombuffer(tone(300), "<i2").astype(int))).max()
+    assert np.abs(np.diff(sound_of(device))).max() <= own + 8000 // (FADE_MS * SAMPLES_PER_MS)
+
+
+def test_what_follows_a_hush_is_played_whole_and_at_once() -> None:
+    for latency_ms in LATENCIES_MS:
+        device = SimulatedDevice("speaker", outputs=1, latency_ms=latency_ms)
+
+        async def law(device: SimulatedDevice) -> None:
+            system, speaker = opened(device)
+            speaker.start()
+            for item in ("a", "b", "c"):
+                speaker.play(item, numbered(1000))
+                system.advance(95)
+                speaker.hush()
+            speaker.play("d", numbered(500))
+            system.advance(500 + 3 * device.latency_ms + 40)
+            said = await reports(speaker)
+            assert [r.item_id for r in said if isinstance(r, Hushed)] == ["a", "b", "c"]
+            assert said[-1] == Heard("d", 500)
+            assert (runs(bytes(device.heard))[-1].start, runs(bytes(device.heard))[-1].samples) == (0, 12_000)
+            await speaker.close()
+
+        asyncio.run(law(device))
+
+
+def test_a_loop_that_stands_still_for_100_ms_and_more_leaves_no_hole_in_the_sound() -> None:
+    device = SimulatedDevice("speaker", outputs=1, latency_ms=20)
+
+    async def law() -> None:
+        system, speaker = opened(device)
+        speaker.start()
+        speaker.play("a", numbered(1000))
+        system.advance(1100)  # nobody awaited anything
+        assert speaker.underruns == 0
+        await speaker.close()
+
+    asyncio.run(law())
+    assert [(run.start, run.samples) for run in runs(bytes(device.heard))] == [(0, RATE_HZ)]
+
+
+def test_an_underrun_is_counted_told_and_not_taken_for_heard_sound() -> None:
+    device = SimulatedDevice("speaker", outputs=1, latency_ms=40)
+
+    async def law() -> None:
+        system, speaker = opened(device)
+        speaker.start()
+        speaker.play("a", numbered(1000))
+        system.advance(300)
+        system.stall(device, 200)
+        system.advance(400)
+        speaker.hush()
+        system.advance(100)
+        answer = (await reports(speaker))[-1]
+        assert isinstance(answer, Hushed)
+        assert (
+            abs(answer.ms * SAMPLES_PER_MS - sum(run.samples for run in runs(bytes(device.heard))))
+            < 20 * SAMPLES_PER_MS
+        )
+        assert [t.message for t in speaker.warnings()] == [
+            "The speaker ran dry 1 times: the computer was too busy to feed it, short clicks may be heard."
+        ]
+        await speaker.close()
+
+    asyncio.run(law())
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(48_000, 1), (44_100, 2), (16_000, 1), (24_000, 2), (96_000, 6)])
+def test_a_device_that_refuses_24_kHz_or_mono_plays_the_same_sound_at_its_own(rate_hz: int, channels: int) -> None:  # noqa: N802  the unit
+    device = SimulatedDevice(
+        "speaker", outputs=channels, latency_ms=30, rates_hz=(rate_hz,), channel_counts=(channels,), rate_hz=rate_hz
+    )
+
+    async def law() -> Any:
+        system, speaker = opened(device)
+        speaker.start()
+        speaker.play("a", tone(1000))
+        system.advance(633)
+        speaker.hush()
+        system.advance(200)
+        answer = (await reports(speaker))[-1]
+        await speaker.close()
+        return answer
+
+    answer = asyncio.run(law())
+    sound = sound_of(device)
+    loud = np.flatnonzero(np.abs(sound) > 40)
+    left_ms = (loud[-1] - loud[0]) * 1000 / rate_hz
+    assert abs(answer.ms - left_ms) <= 5
+    assert np.abs(sound).max() == pytest.approx(8000, rel=0.02)
+    middle = sound[loud[0] + rate_hz // 10 : loud[0] + rate_hz // 2]
+    crossings = np.count_nonzero(np.diff(np.signbit(middle)))
+    assert crossings == pytest.approx(2 * 220 * 0.4, abs=2)
+
+
+def test_a_volume_is_reached_without_a_click_and_full_volume_changes_no_bit() -> None:
+    device = SimulatedDevice("speaker", outputs=1, latency_ms=20)
+
+    async def law() -> None:
+        system, speaker = opened(device)
+        speaker.start()
+        speaker.play("a", numbered(300))
+        system.advance(400)
+        speaker.play("b", tone(900))
+        for percent in (50, 0, 100):
+            system.advance(200)
+            speaker.volume = percent
+        system.advance(300)
+        assert speaker.volume == 100
+        for bad in (-1, 101):
+            with pytest.raises(BadSettings, match="from 0 to 100"):
+                speaker.volume = bad
+        await speaker.close()
+
+    asyncio.run(law())
+    assert runs(bytes(device.heard))[0].samples == 300 * SAMPLES_PER_MS
+    sound = sound_of(device)[420 * SAMPLES_PER_MS - 1 :]
+    own = np.abs(np.diff(np.frombuffer(tone(300), "<i2").astype(int))).max()
+    assert np.abs(np.diff(sound)).max() <= own + 8000 // 240
+    peaks = [np.abs(sound[at * SAMPLES_PER_MS :][: 100 * SAMPLES_PER_MS]).max() for at in (50, 270, 470, 650)]
+    assert peaks == [pytest.approx(8000, abs=5), pytest.approx(4000, abs=5), 0, pytest.approx(8000, abs=5)]
+
+
+def test_a_duck_and_a_volume_multiply() -> None:
+    device = SimulatedDevice("speaker", outputs=1, latency_ms=20)
+
+    async def law() -> None:
+        system, speaker = opened(device)
+        speaker.volume = 50
+        speaker.duck(0.25)
+        speaker.start()
+        speaker.play("a", tone(400))
+        system.advance(200)
+        speaker.duck(1.0)
+        system.advance(300)
+        await speaker.close()
+
+    asyncio.run(law())
+    sound = np.abs(sound_of(device))
+    assert (sound[2400:4000].max(), sound[-4800:].max()) == (pytest.approx(1000, abs=3), pytest.approx(4000, abs=5))
+
+
+def test_reports_never_run_ahead_of_a_device_that_has_died_without_a_word() -> None:
+    device = SimulatedDevice("speaker", outputs=1, latency_ms=400)
+
+    async def law() -> None:
+        system, speaker = opened(device)
+        speaker.start()
+        speaker.play("a", numbered(1200))
+        system.advance(600)
+        last_call_s = system.now()
+        system.stick(device)
+        system.advance(600)
+        said = await reports(speaker)
+        assert max(r.ms for r in said) <= last_call_s * 1000 - 400 + 50
+        await speaker.close()
+
+    asyncio.run(law())
+
+
+def test_the_simulated_device_is_what_it_says() -> None:
+    fast = replace(SimulatedDevice("fast", outputs=1, latency_ms=20), drift_ppm=1000.0)
+    system, speaker = opened(fast)
+    speaker.start()
+    speaker.play("a", numbered(1200))
+    system.advance(1020)
+    assert abs(last_sound(fast) - 1001 * SAMPLES_PER_MS) <= SAMPLES_PER_MS
+    asyncio.run(speaker.close())

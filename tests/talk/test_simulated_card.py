@@ -1,0 +1,134 @@
+"""Whole talks on simulated sound cards: what the server is told was heard is what left the membrane."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from vivavoce.devices.card import Card
+from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
+from vivavoce.events.client import ClientEvent, TruncateItem
+from vivavoce.events.server import (
+    AudioDelta,
+    OutputItemAdded,
+    ResponseCreated,
+    ResponseDone,
+    ServerEvent,
+    SessionCreated,
+    SessionUpdated,
+    SpeechStarted,
+)
+from vivavoce.live import Parts, Talk
+from vivavoce.pcm import SAMPLES_PER_MS
+from vivavoce.ports import Trouble
+from vivavoce.session.happenings import Errored, Happening, Warned
+from vivavoce.session.session import Session
+from vivavoce.session.settings import Settings
+from vivavoce.testing.portaudio import SimulatedDevice, SimulatedPortAudio
+from vivavoce.testing.sound import numbered, runs
+
+ROUNDS = 4
+LATENCIES_MS = (20, 30, 50, 80, 130, 200, 300, 400)
+
+
+class Server:
+    """A wire whose server sends a long reply, and hears the person in the middle of it; `ROUNDS` times."""
+
+    def __init__(self, system: SimulatedPortAudio, latency_ms: float, seed: int) -> None:
+        self.told: list[ClientEvent] = []
+        self.done = asyncio.Event()
+        self._system = system
+        self._latency_s = latency_ms / 1000
+        self._words = self._script(random.Random(seed))  # noqa: S311  no secret
+
+    def another(self) -> Server:
+        raise AssertionError("the connection is not lost")
+
+    async def _script(self, chance: random.Random) -> AsyncIterator[ServerEvent]:
+        yield SessionCreated({"id": "s"})
+        yield SessionUpdated({"id": "s", "model": "m"})
+        for n in range(ROUNDS):
+            item = f"item_{n}"
+            yield ResponseCreated({"id": f"r{n}", "metadata": None})
+            yield OutputItemAdded(f"r{n}", {"id": item, "type": "message", "role": "assistant"})
+            sound = numbered(1200)
+            for at in range(0, len(sound), 9600):
+                yield AudioDelta(item, sound[at : at + 9600], f"r{n}")
+            await self._until(self._system.now() + self._latency_s + chance.uniform(0.05, 0.6))
+            yield SpeechStarted(f"user_{n}", 0)
+            yield ResponseDone({"id": f"r{n}", "status": "cancelled", "output": []})
+            while sum(isinstance(word, TruncateItem) for word in self.told) <= n:  # noqa: ASYNC110  told by `send`
+                await asyncio.sleep(0.001)
+            await self._until(self._system.now() + self._latency_s + 0.1)
+        self.done.set()
+        await asyncio.Event().wait()
+
+    async def _until(self, then_s: float) -> None:
+        while self._system.now() < then_s:  # noqa: ASYNC110  a clock that is moved by hand
+            await asyncio.sleep(0.001)
+
+    async def open(self) -> None:
+        pass
+
+    def send(self, event: ClientEvent) -> None:
+        self.told.append(event)
+
+    async def receive(self) -> ServerEvent:
+        await asyncio.sleep(0)
+        word: ServerEvent = await anext(self._words)
+        return word
+
+    def warnings(self) -> list[Trouble]:
+        return []
+
+    async def close(self) -> None:
+        pass
+
+
+class Shown(list[Happening]):
+    def show(self, happening: Happening, t: float, out_ms: int | None) -> None:  # noqa: ARG002  the port's signature
+        self.append(happening)
+
+
+async def talk_on(device: SimulatedDevice, seed: int) -> tuple[list[float], Shown]:
+    """Cut replies, and how far what the server was told is from what left, in ms."""
+    system = SimulatedPortAudio([device, SimulatedDevice("mic", inputs=1)])
+    card = Card(system, threads=False)
+    server, shown = Server(system, device.latency_ms, seed), Shown()
+    parts = Parts(Session(Settings()), server, SoundCardMicrophone(card=card), SoundCardSpeaker(card=card), shown)
+    talk = Talk(parts, asyncio.get_running_loop().time())
+    holding = asyncio.ensure_future(talk.run())
+    while not server.done.is_set():
+        system.advance(5)
+        await asyncio.sleep(0.002)
+        assert not holding.done(), shown
+    talk.leave("interrupt")
+    await holding
+    told = [word.heard_ms for word in server.told if isinstance(word, TruncateItem)]
+    return [ms - left for ms, left in zip(told, left_ms(device), strict=True)], shown
+
+
+def left_ms(device: SimulatedDevice) -> list[float]:
+    """How much of each reply left: from a sample that says it is the first, to the silence before the next."""
+    sound = np.frombuffer(bytes(device.heard), "<i2")
+    begins = [run.at for run in runs(bytes(device.heard)) if run.start == 0 and run.samples > 1]
+    ends = [*begins[1:], len(sound)]
+    return [(int(np.flatnonzero(sound[a:b])[-1]) + 1) / SAMPLES_PER_MS for a, b in zip(begins, ends, strict=True)]
+
+
+@pytest.mark.parametrize("drift_ppm", [0.0, 200.0])
+def test_the_server_is_told_what_left_the_speaker_whatever_its_latency(drift_ppm: float) -> None:
+    async def all_of_them() -> list[tuple[list[float], Shown]]:
+        devices = [SimulatedDevice("out", outputs=1, latency_ms=ms, drift_ppm=drift_ppm) for ms in LATENCIES_MS]
+        async with asyncio.timeout(60):
+            return await asyncio.gather(*(talk_on(device, seed) for seed, device in enumerate(devices)))
+
+    talks = asyncio.run(all_of_them())
+    off = [abs(error) for errors, _ in talks for error in errors]
+    assert len(off) == ROUNDS * len(LATENCIES_MS)
+    assert max(off) <= 2
+    assert [line for _, shown in talks for line in shown if isinstance(line, Errored | Warned)] == []
