@@ -1,0 +1,91 @@
+"""Space and Enter as a button, without blocking the talk: one press begins to speak, the next one ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+
+_KEYS = b" \r\n"
+_LOOK_S = 0.2
+
+
+async def presses(fd: int) -> AsyncIterator[None]:
+    """Each press of space or Enter on the terminal `fd`, until its end; other keys do nothing. Ctrl-C stays what it is.
+
+    The terminal shows no keys meanwhile, and is as it was afterwards.
+    """
+    loop = asyncio.get_running_loop()
+    pressed: asyncio.Queue[bool] = asyncio.Queue()
+    over = threading.Event()
+
+    def deliver(more: bool) -> None:
+        try:
+            loop.call_soon_threadsafe(pressed.put_nowait, more)
+        except RuntimeError:
+            over.set()  # the talk is over and its loop closed
+
+    def read() -> None:
+        for key in _keys(fd, over):
+            if key in _KEYS:
+                deliver(True)
+        deliver(False)
+
+    with _single_keys(fd):
+        reader = threading.Thread(target=read, name="button", daemon=True)
+        reader.start()
+        try:
+            while await pressed.get():
+                yield None
+        finally:
+            over.set()
+            reader.join()
+
+
+if sys.platform == "win32":
+    import msvcrt
+    import time
+
+    @contextmanager
+    def _single_keys(fd: int) -> Iterator[None]:
+        del fd  # the console of Windows gives single keys as they are
+        yield
+
+    def _keys(fd: int, over: threading.Event) -> Iterator[bytes]:
+        del fd
+        while not over.is_set():
+            if msvcrt.kbhit():
+                yield msvcrt.getch()
+            else:
+                time.sleep(_LOOK_S / 10)
+
+else:
+    import termios
+    import tty
+
+    @contextmanager
+    def _single_keys(fd: int) -> Iterator[None]:
+        """Keys come one by one and are not shown."""
+        before = termios.tcgetattr(fd)
+        tty.setcbreak(fd)
+        try:
+            yield
+        finally:
+            with suppress(termios.error):  # the terminal is gone
+                termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+    def _keys(fd: int, over: threading.Event) -> Iterator[bytes]:
+        while not over.is_set():
+            if not select.select([fd], [], [], _LOOK_S)[0]:
+                continue
+            try:
+                chunk = os.read(fd, 64)
+            except OSError:
+                return  # the terminal is gone
+            if not chunk:
+                return
+            yield from (chunk[at : at + 1] for at in range(len(chunk)))
