@@ -9,11 +9,12 @@ import asyncio
 import os
 import sys
 
-from vivavoce import MemoryMicrophone, Parts, Session, Settings, WavSpeaker, run
+from vivavoce import MemoryMicrophone, Parts, Session, Settings, WavSpeaker, run, wire_for
 from vivavoce.choose import Choice, choose
 from vivavoce.ports import Wire
 from vivavoce.script import Script, Typed
 from vivavoce.session.happenings import AssistantSaid, Errored, Happening, UserSaid
+from vivavoce.session.settings import Timeouts
 
 
 class Notebook:
@@ -37,15 +38,14 @@ def wire_to(choice: Choice) -> Wire:
         from vivavoce.wire.offline import OfflineWire
 
         return OfflineWire(open_stages)
-    from vivavoce import wire_for
-
     return wire_for(choice)
 
 
 async def main() -> None:
     """Type the command line, write down what was said."""
     choice = choose(os.environ, offline_installed=True)
-    settings = Settings(server=choice.kind, transcription_model=choice.transcription_model)
+    waits = Timeouts.of(choice.kind)
+    settings = Settings(server=choice.kind, transcription_model=choice.transcription_model, timeouts=waits)
     script = Script([Typed(text) for text in sys.argv[1:] or ["Hello, who are you?"]])
     speaker = WavSpeaker("answer.wav")
     parts = Parts(

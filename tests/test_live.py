@@ -57,6 +57,7 @@ from vivavoce.session.happenings import (
 )
 from vivavoce.session.session import Session
 from vivavoce.session.settings import FINISH_TOOL, Settings, Timeouts
+from vivavoce.testing.hurry import hurried
 
 OPENING: tuple[ServerEvent, ...] = (SessionCreated({"id": "s"}), SessionUpdated({"id": "s", "model": "m"}))
 REPLY: tuple[ServerEvent, ...] = (
@@ -178,7 +179,7 @@ def hold(
         finally:
             playing.cancel()
 
-    return asyncio.run(talk())
+    return hurried(talk())
 
 
 def test_nothing_of_the_microphone_is_sent_before_the_settings_are_taken() -> None:
@@ -374,7 +375,7 @@ def test_cancelling_a_talk_closes_its_parts() -> None:
             return wire
         raise AssertionError("a cancelled talk must not return")
 
-    assert asyncio.run(cancelled()).closed == 1
+    assert hurried(cancelled()).closed == 1
 
 
 def test_leaving_does_not_wait_for_a_function_that_still_runs() -> None:
@@ -407,7 +408,7 @@ def test_a_reader_that_goes_away_ends_the_talk() -> None:
         parts = Parts(Session(Settings()), ListWire(*OPENING), MemoryMicrophone(ends=False), MemorySpeaker(), Closed())
         return await asyncio.wait_for(run(parts), 10)
 
-    assert asyncio.run(talk()) == Outcome("interrupt")
+    assert hurried(talk()) == Outcome("interrupt")
 
 
 def test_a_screen_with_a_bug_ends_the_talk_in_order() -> None:
@@ -422,7 +423,7 @@ def test_a_screen_with_a_bug_ends_the_talk_in_order() -> None:
         parts = Parts(Session(Settings()), wire, MemoryMicrophone(ends=False), MemorySpeaker(), Broken())
         return await asyncio.wait_for(run(parts), 10), wire
 
-    outcome, wire = asyncio.run(talk())
+    outcome, wire = hurried(talk())
     assert outcome.reason == "error"
     assert wire.closed == 1
 

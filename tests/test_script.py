@@ -6,6 +6,7 @@ import asyncio
 
 from vivavoce.script import Line, Recording, Script, Typed
 from vivavoce.session.happenings import Ready, SpeechBegan
+from vivavoce.testing.hurry import hurried
 
 READY = Ready("s", "m", "i")
 
@@ -59,7 +60,7 @@ def perform(talk: Talk, lines: list[Line], *levers: tuple[float, str], stay: boo
         await asyncio.wait_for(performing, 10)
         return talk.did
 
-    return asyncio.run(act())
+    return hurried(act())
 
 
 def test_nothing_is_said_before_ready() -> None:

@@ -38,3 +38,9 @@ def silence(ms: float) -> bytes:
 def even(pcm: bytes) -> bytes:
     """`pcm` without a half sample at its end."""
     return pcm[: len(pcm) & ~1]
+
+
+def peak(pcm: bytes) -> int:
+    """The largest sample, its sign left out; 0 where there is no sound."""
+    samples = memoryview(even(pcm)).cast("h")
+    return max(max(samples, default=0), -min(samples, default=0))

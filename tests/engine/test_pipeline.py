@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 from vivavoce.engine.pipeline import Resampler, Session, Stages, for_hearing
+from vivavoce.engine.stages import Cut, Prompt
 from vivavoce.errors import ProtocolError
 from vivavoce.events import client, server
 from vivavoce.events.server import ServerEvent
 from vivavoce.pcm import silence
 from vivavoce.testing.stages import EchoThink, tone, tone_stages
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Client:
@@ -103,14 +104,26 @@ def test_speech_over_a_reply_stops_the_mind_and_the_voice() -> None:
     assert transcript(done).startswith("I heard What is the weather")
 
 
+class _Warmed(EchoThink):
+    """Says when it was warmed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = threading.Event()
+
+    def warm(self, prompt: Prompt, cut: Cut) -> None:
+        super().warm(prompt, cut)
+        self.done.set()
+
+
 def test_settings_warm_the_prompt() -> None:
-    stages = tone_stages()
-    with a_client(stages) as person:
+    think = _Warmed()
+    with a_client(replace(tone_stages(), think=think)) as person:
         person.update(instructions="Be brief.")
+        assert think.done.wait(PATIENCE_S)  # a turn that begins before it would stop it
         person.say(400)
         person.until(server.ResponseDone)
-    assert isinstance(stages.think, EchoThink)
-    assert [prompt.instructions for prompt in stages.think.warmed] == ["Be brief."]
+    assert [prompt.instructions for prompt in think.warmed] == ["Be brief."]
 
 
 def test_a_call_comes_from_what_was_said() -> None:

@@ -376,3 +376,28 @@ def test_old_sound_is_let_go_but_lengths_stay() -> None:
     assert (len(reply.pcm), reply.samples, len(said.pcm)) == (0, KEPT_SOUND_BYTES // 4, KEPT_SOUND_BYTES // 2)
     talk.add(SpokenItem("last", bytes(2 * KEPT_SOUND_BYTES)))
     assert said.pcm == b""
+
+
+def test_the_conversation_can_be_read_as_it_is_without_its_sound() -> None:
+    desk = Desk()
+    desk.send(
+        client.CreateItem(message("user", text("One"), id="a")), client.CreateItem(message("user", spoken(100), id="b"))
+    )
+    assert desk.protocol.items == [
+        {
+            "id": "a",
+            "object": "realtime.item",
+            "type": "message",
+            "status": "completed",
+            "role": "user",
+            "content": [text("One")],
+        },
+        {
+            "id": "b",
+            "object": "realtime.item",
+            "type": "message",
+            "status": "completed",
+            "role": "user",
+            "content": [{"type": "input_audio", "transcript": None}],
+        },
+    ]

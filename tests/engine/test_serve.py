@@ -7,7 +7,7 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,11 +19,11 @@ from websockets.http11 import Request
 
 from vivavoce.engine.pipeline import Stages
 from vivavoce.engine.serve import Door, serving
-from vivavoce.engine.stages import Notice
+from vivavoce.engine.stages import Cut, Notice
 from vivavoce.errors import BadSettings
 from vivavoce.events import client, codec
 from vivavoce.pcm import silence
-from vivavoce.testing.stages import tone, tone_stages
+from vivavoce.testing.stages import BeepSpeak, tone, tone_stages
 
 PATIENCE_S = 60.0
 
@@ -192,20 +192,38 @@ def test_an_address_that_is_not_ours_is_one_clear_sentence() -> None:
         asyncio.run(serving(tone_stages(), Door("192.0.2.1", 0, token="x"), print, asyncio.Event()))  # not a secret
 
 
+class _Loquacious(BeepSpeak):
+    """Knows when more was spoken than all buffers between engine and client hold."""
+
+    def __init__(self) -> None:
+        self.enough = threading.Event()
+        self._bytes = 0
+
+    def speak(self, text: str, cut: Cut) -> Iterator[bytes]:
+        for piece in super().speak(text, cut):
+            yield piece
+            self._bytes += len(piece)
+            if self._bytes > 32 * 2**20:
+                self.enough.set()
+
+
 def test_a_client_that_does_not_read_is_closed() -> None:
+    stages = tone_stages()
+    stages.speak = loquacious = _Loquacious()
+
     async def talk(address: str) -> None:
         async with connect(address, max_queue=1) as ws:
             content = [{"type": "input_text", "text": "word " * 40_000}]
             item = {"type": "message", "role": "user", "content": content}
             await ws.send(codec.encode(client.CreateItem(item)))
             await ws.send(codec.encode(client.CreateResponse()))
-            await asyncio.sleep(1.5)
+            assert await asyncio.to_thread(loquacious.enough.wait, PATIENCE_S)
             with pytest.raises(ConnectionClosed) as caught:
                 await heard(ws, "nothing of this name is ever said")
             assert caught.value.rcvd is not None
             assert caught.value.rcvd.code == 1008
 
-    with_engine(talk, max_waiting_bytes=400_000)
+    with_engine(talk, stages, max_waiting_bytes=400_000, close_s=PATIENCE_S)
 
 
 async def a_place(address: str) -> ClientConnection:

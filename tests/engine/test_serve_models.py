@@ -17,10 +17,10 @@ from vivavoce.engine.serve import Door, serving
 from vivavoce.events import client, codec
 from vivavoce.pcm import RATE_HZ, ms_to_bytes, silence
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
-PATIENCE_S = 100.0
+PATIENCE_S = 250.0
 WEATHER: Any = {
     "type": "function",
     "name": "get_weather",

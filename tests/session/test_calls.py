@@ -165,3 +165,37 @@ def test_each_response_waits_for_its_own_calls_only() -> None:
     assert calls.answered("c2", "x", None)
     assert [batch.response_id for batch in calls.take_due()] == ["S"]
     assert calls.running
+
+
+def test_a_call_that_outlives_its_server_is_told_to_nobody_and_shown() -> None:
+    calls = Calls()
+    calls.receive("R", item())
+    calls.receive("R", item("c2"))
+    calls.answered("c2", "cloudy", None)
+    calls.to_world()
+    calls.sever()
+    assert calls.to_server() == []
+    assert calls.orphans == ["c1"]
+    assert calls.take_due() == []
+    assert calls.answered("c1", "sunny", None)
+    assert calls.to_server() == []
+    assert calls.to_world() == [Show(Called("c1", "weather", {"city": "Oslo"}, "sunny", None))]
+    assert calls.orphans == []
+    assert [batch.response_id for batch in calls.take_due()] == ["R"]
+
+
+def test_calls_that_were_answered_are_forgotten_with_their_server_and_so_are_their_names() -> None:
+    calls = Calls()
+    calls.receive("R", item())
+    calls.receive("S", item("c2"))
+    calls.answered("c1", "sunny", None)
+    calls.sever()
+    assert calls.take_due() == []
+    assert calls.receive("T", item("c1")) == "weather"
+    assert calls.receive("T", item("c2")) is None, "it still runs"
+
+
+def test_the_calls_of_this_server_are_no_orphans() -> None:
+    calls = Calls()
+    calls.receive("R", item())
+    assert calls.orphans == []

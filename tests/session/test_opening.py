@@ -8,7 +8,7 @@ from tests.session.conversation import error
 from vivavoce.events.client import UpdateSession
 from vivavoce.session.happenings import Ready, Warned
 from vivavoce.session.opening import Opening, Stage
-from vivavoce.session.settings import Settings
+from vivavoce.session.settings import Settings, without
 
 SETTINGS = Settings(
     server="azure", model="asked-for", voice="marin", transcription_model="w", noise_reduction="far_field"
@@ -147,3 +147,40 @@ def test_a_refused_field_that_cannot_be_spared_has_no_next_offer(param: object) 
 def test_a_wrong_dialect_is_named_with_the_flag_that_mends_it(code: str, param: str | None, hint: str) -> None:
     said = Opening.complaint(error(code, "No such thing.", param=param))
     assert said == f"The server refused our settings: No such thing.{hint}"
+
+
+def test_the_next_connection_is_offered_what_the_last_one_took() -> None:
+    opening = configuring()
+    opening.refused(error("invalid_value", param="session.audio.output.voice"), 2.0)
+    opening.updated({})
+    following = opening.again()
+    assert following.stage is Stage.CONNECTING
+    assert following.deadline is None
+    offer = following.created({}, 9.0)
+    assert offer is not None
+    assert offer.session == without(SETTINGS.as_session(), "audio.output.voice")[0]  # type: ignore[index]  # it is there
+    assert opening.stage is Stage.READY
+
+
+def test_where_nobody_can_write_the_next_connections_are_not_asked_to() -> None:
+    opening = configuring()
+    assert opening.writes_down
+    for _ in range(2):
+        opening.write_nothing_down()
+        assert not opening.writes_down
+    assert not opening.again().writes_down
+
+
+def test_when_it_was_opened_is_remembered_by_both_clocks_and_once() -> None:
+    opening = Opening(SETTINGS)
+    opening.opened(5.0, 1_000_000.0)
+    opening.created({}, 6.0)
+    opening.opened(7.0, 2_000_000.0)
+    assert (opening.opened_at, opening.opened_unix_s) == (5.0, 1_000_000.0)
+
+
+@pytest.mark.parametrize(("said", "known"), [(1_000, 1_000.0), (1.5, 1.5), (0, None), ("soon", None), (None, None)])
+def test_when_the_session_ends_is_what_the_server_says_if_it_is_a_number(said: object, known: float | None) -> None:
+    opening = Opening(SETTINGS)
+    opening.created({"expires_at": said}, 0.0)
+    assert opening.expires_at == known

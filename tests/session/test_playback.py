@@ -290,3 +290,51 @@ def test_nothing_received_is_deleted_whether_complete_or_not(complete: bool) -> 
     assert not playback.cut(["R"])
     assert playback.hushing
     assert verdicts(playback.settle(None, 0)) == {"a": (Verdict.DELETE, 0)}
+
+
+# ---- a connection that is gone
+
+
+def test_a_response_is_whole_when_all_that_it_said_is_complete_and_it_said_something() -> None:
+    playback = playing(a=100, b=0)
+    assert not playback.whole("R")
+    playback.begin("a", "R").complete = True
+    assert not playback.whole("R")
+    playback.begin("b", "R").complete = True
+    assert playback.whole("R")
+    assert not playback.whole("S"), "it has said nothing"
+
+
+def test_what_came_of_a_reply_is_heard_to_its_end_after_its_connection_is_gone() -> None:
+    playback = playing(a=100, b=50)
+    playback.begin("a", "R").complete = True
+    playback.sever()
+    assert playback.sounding
+    playback.heard("a", 100)
+    playback.heard("b", 50)
+    drained = playback.newly_drained()
+    assert [(reply.item_id, reply.broken) for reply in drained] == [("a", False), ("b", True)]
+    assert all(reply.severed for reply in drained)
+    assert not playback.sounding
+
+
+def test_what_is_settled_is_forgotten_with_its_connection_and_what_was_cut_may_be_said_again() -> None:
+    playback = playing(a=100, b=50)
+    playback.begin("a", "R").complete = True
+    playback.heard("a", 100)
+    playback.newly_drained()
+    playback.cut(["R"])
+    playback.settle("b", 20)
+    playback.sever()
+    assert playback.replies == {}
+    assert not playback.is_cut("R")
+    assert playback.receive("a", "R", 10 * MS)
+
+
+def test_a_hush_under_way_is_judged_after_the_connection_is_gone() -> None:
+    playback = playing(a=100, b=50)
+    assert playback.cut(["R"])
+    playback.sever()
+    assert playback.hushing
+    assert verdicts(playback.settle("a", 40)) == {"a": (Verdict.TRUNCATE, 40), "b": (Verdict.DELETE, 0)}
+    assert all(reply.broken for reply in playback.replies.values())

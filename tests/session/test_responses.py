@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -485,3 +486,41 @@ def test_a_lost_race_that_speech_overtook_is_not_asked_again_though_a_response_c
     assert responses.refused(error(ACTIVE, IN_THE_WAY))
     responses.done("theirs", {})
     assert responses.to_server() == []
+
+
+# ---- what a server that is gone still owed
+
+
+def whole(*responses: str) -> Callable[[str], bool]:
+    return lambda response_id: response_id in responses
+
+
+def test_a_reply_is_owed_while_it_is_wished_for_asked_for_expected_or_not_all_here() -> None:
+    responses = slot()
+    assert not responses.owes(whole())
+    responses.expect()
+    assert responses.owes(whole())
+    responses.created("R", {})
+    assert responses.owes(whole())
+    assert not responses.owes(whole("R"))
+    responses.want()
+    assert responses.owes(whole("R")), "another one is wished for"
+    responses.done("R", {})
+    assert responses.owes(whole()), "and asked for"
+    responses.created("S", name(1))
+    responses.done("S", name(1))
+    assert not responses.owes(whole())
+
+
+def test_the_options_of_a_response_are_those_it_was_asked_for_with() -> None:
+    responses = slot()
+    assert responses.options({}) == {}
+    responses.want({"tool_choice": "none"})
+    assert responses.options(name(1)) == {"tool_choice": "none"}
+    assert responses.options({}) == {}, "one of the server's own"
+
+
+def test_the_time_of_a_new_connection_is_known_from_the_beginning() -> None:
+    responses = Responses(10.0, 100.0)
+    responses.want()
+    assert responses.next_deadline() == 110.0

@@ -659,3 +659,396 @@ def test_leaving_during_an_outage_ends_the_talk() -> None:
     lose(talk)
     come_back(talk)
     assert talk.deeds(Finish) == [Finish("interrupt")]
+
+
+# ---- what any order of events has shown (`test_machine.py`, `test_pair.py`)
+
+
+def test_what_a_standby_is_told_of_the_past_reaches_it_also_when_it_takes_over_at_once() -> None:
+    talk = Conversation(WRITTEN, ready=False)
+    renewing(talk)
+    a_turn(talk, 1, "What is new?", "Not much.")
+    talk.wait(3480.0)
+    talk.forget()
+    stand_by(talk)
+    assert talk.deeds(Swap) == [Swap()]
+    assert told(talk) == [("user", "What is new?"), ("assistant", "Not much.")]
+    assert [type(word) for word in talk.second] == [UpdateSession]
+
+
+def test_after_a_loss_the_standby_hears_all_that_was_kept_because_nobody_knows_since_when_the_other_was_deaf() -> None:
+    talk = Conversation(WRITTEN, ready=False)
+    renewing(talk)
+    talk.wait(3480.0)
+    talk.says(*turn("u1"), written("u1", "Hello?"), created("R1"))
+    stand_by(talk)
+    for second in range(1, 21):
+        talk.do(talk.session.hear, loud(1000, second))
+    talk.forget()
+    lose(talk)
+    assert [word.audio for word in talk.words(AppendAudio)] == [loud(1000, second) for second in range(1, 21)]
+
+
+def test_after_a_quiet_swap_only_the_last_seconds_are_heard_again() -> None:
+    talk = Conversation(WRITTEN, ready=False)
+    renewing(talk)
+    for second in range(1, 21):
+        talk.do(talk.session.hear, loud(1000, second))
+    talk.wait(3480.0)
+    stand_by(talk)
+    talk.forget()
+    talk.do(talk.session.hear, loud(1000, 21))
+    assert [word.audio for word in talk.words(AppendAudio)] == [loud(1000, 21)]
+    talk.forget()
+    lose(talk)
+    come_back(talk)
+    assert [word.audio[0] for word in talk.words(AppendAudio)] == [16, 17, 18, 19, 20, 21]
+
+
+def test_a_reply_is_asked_for_also_when_an_item_that_says_nothing_was_begun_before_the_swap() -> None:
+    waits = Timeouts(stall_s=None, reply_s=1_000.0)
+    talk = Conversation(Settings(transcription_model="w", timeouts=waits), ready=False)
+    renewing(talk)
+    talk.wait(3480.0)
+    talk.says(*turn("u1"), written("u1", "Hello?"), created("R1"), *begins("R1", "a1"), *turn("u2"))
+    talk.says(said.ItemAdded({"id": "x", "type": "message", "role": "assistant"}, "u2"))
+    stand_by(talk)
+    talk.forget()
+    lose(talk)
+    assert talk.deeds(Swap) == [Swap()]
+    assert len(talk.words(CreateResponse)) == 1
+    assert not talk.session.quiet
+
+
+def test_an_item_that_no_reply_has_spoken_keeps_nothing_back_once_its_server_is_gone() -> None:
+    talk = Conversation(WRITTEN)
+    talk.says(said.ItemAdded({"id": "x", "type": "message", "role": "assistant"}, None))
+    lose(talk)
+    come_back(talk)
+    a_turn(talk, 1)
+    assert [line.text for line in talk.shown(UserSaid)] == ["Hello?"]
+    assert [line.text for line in talk.shown(AssistantSaid)] == ["hello there"]
+
+
+def test_the_lines_of_a_new_connection_stand_behind_a_reply_that_is_still_being_heard() -> None:
+    talk = Conversation(WRITTEN)
+    talk.says(*turn("u1"), written("u1", "Hello?"), created("R1"), *spoken("R1", "a1", 4000, "One two three four."))
+    talk.heard("a1", 1000)
+    lose(talk)
+    come_back(talk)
+    talk.says(began("v1"))
+    talk.says(said.SpeechStopped("v1", 900), said.AudioCommitted("v1", "viva_line_1"), written("v1", "Stop."))
+    talk.hushed("a1", 2000)
+    assert [type(line) for line in talk.lines() if isinstance(line, UserSaid | AssistantSaid)] == [
+        UserSaid,
+        AssistantSaid,
+        UserSaid,
+    ]
+
+
+def test_a_line_that_is_told_late_is_not_shown_again_when_the_server_repeats_it() -> None:
+    talk = Conversation(WRITTEN)
+    talk.says(*turn("u1"), written("u1", "Hello?"), created("R1"), *spoken("R1", "a1", 2000, "All of it."))
+    talk.types("And then?")
+    lose(talk)
+    come_back(talk)
+    talk.forget()
+    talk.hushed("a1", 1000)
+    late = talk.words(CreateItem)
+    assert [who for who, _ in told(talk)] == ["assistant", "user"]
+    before = len(talk.lines())
+    for word in late:
+        talk.says(said.ItemAdded(word.item, word.previous_item_id), said.ItemDone(word.item, word.previous_item_id))
+    assert len(talk.lines()) == before
+
+
+def test_a_function_call_of_a_reply_under_way_is_answered_once_on_the_new_connection() -> None:
+    talk = Conversation(WRITTEN)
+    talk.says(*turn("u1"), written("u1", "Weather?"), created("R1"), called("R1", "c1"))
+    lose(talk)
+    come_back(talk)
+    talk.answers("c1", "sunny")
+    talk.says(created("R2", talk.asked), *spoken("R2", "a2", 100, "Sunny."), done("R2"))
+    talk.heard("a2", 100)
+    assert len(talk.words(CreateResponse)) == 1
+    assert talk.session.quiet
+
+
+def test_a_failed_reply_that_called_a_function_is_followed_up_once() -> None:
+    talk = Conversation(WRITTEN)
+    talk.says(*turn("u"), written("u", "Weather?"), created("R"), called("R", "c1"), limited("try again in 5s"))
+    talk.answers("c1")
+    talk.says(created("S", talk.asked), done("S"))
+    talk.wait(6.0)
+    assert len(talk.words(CreateResponse)) == 1
+
+
+def test_a_talk_that_is_to_end_after_a_reply_connects_again_for_that_reply() -> None:
+    talk = Conversation(WRITTEN)
+    talk.types("One more thing.")
+    talk.do(talk.session.leave_when_quiet, "script_done")
+    lose(talk)
+    assert talk.deeds(Reopen) == [Reopen(0.0)]
+    come_back(talk)
+    talk.says(created("R1", talk.asked), *spoken("R1", "a1", 100), done("R1"))
+    assert talk.ended is None
+    talk.heard("a1", 100)
+    assert talk.ended == "script_done"
+
+
+def test_a_sentence_that_no_server_has_noticed_yet_is_waited_for_before_a_planned_end() -> None:
+    talk = Conversation(WRITTEN)
+    talk.do(talk.session.hear, loud(500))
+    talk.says(began("u1"))
+    talk.do(talk.session.leave_when_quiet, "script_done")
+    lose(talk)
+    assert talk.ended is None
+    come_back(talk)
+    assert talk.ended is None
+    talk.says(*turn("v1"), written("v1", "Hello?"), created("Q1"), *spoken("Q1", "b1", 100), done("Q1"))
+    talk.heard("b1", 100)
+    assert talk.ended == "script_done"
+
+
+def test_after_goodbye_a_function_that_answers_without_a_server_ends_the_talk() -> None:
+    talk = Conversation(WRITTEN)
+    talk.says(*turn("u1"), written("u1", "Bye."), created("R1"), called("R1", "c1"), goodbye("R1"), done("R1"))
+    lose(talk)
+    assert talk.deeds(Reopen) == []
+    assert talk.ended is None
+    talk.answers("c1")
+    assert talk.ended == "goodbye"
+
+
+def test_after_goodbye_nobody_waits_for_a_sentence_that_is_just_said_again() -> None:
+    talk = Conversation(WRITTEN)
+    talk.do(talk.session.hear, loud(500))
+    lose(talk)
+    come_back(talk)
+    talk.says(created("R1"), called("R1", "c1"), goodbye("R1"))
+    lose(talk)
+    talk.answers("c1")
+    assert talk.ended == "goodbye"
+
+
+def test_a_turn_that_the_new_server_does_not_notice_is_told_as_an_item_and_asked_for() -> None:
+    talk = Conversation(WRITTEN)
+    talk.do(talk.session.hear, loud(1000, 7))
+    talk.says(began("u1"), said.SpeechStopped("u1", 900), said.AudioCommitted("u1"))
+    lose(talk)
+    come_back(talk)
+    talk.forget()
+    talk.wait(4.9)
+    assert talk.sent == []
+    talk.wait(0.2)
+    assert told(talk) == [("user", "(sound)")]
+    assert len(talk.words(CreateResponse)) == 1
+
+
+def test_sound_of_an_outage_is_listened_to_before_it_is_quiet() -> None:
+    talk = Conversation(WRITTEN)
+    lose(talk)
+    talk.do(talk.session.hear, loud(500))
+    come_back(talk)
+    assert not talk.session.quiet
+    talk.wait(5.0)
+    assert talk.session.quiet
+    assert talk.words(CreateResponse) == []
+
+
+def test_a_reply_that_has_begun_is_heard_to_its_end_also_when_the_words_it_answers_are_missing() -> None:
+    talk = Conversation(WRITTEN)
+    talk.do(talk.session.hear, loud(1000, 7))
+    talk.says(*turn("u1"), created("R1"), *begins("R1", "a1"), words("R1", "a1", "One two "), sound("R1", "a1", 1000))
+    talk.heard("a1", 500)
+    lose(talk)
+    talk.forget()
+    come_back(talk)
+    assert told(talk) == [("user", "(sound)")]
+    talk.heard("a1", 1000)
+    assert told(talk) == [("user", "(sound)"), ("assistant", "One two —")]
+    assert len(talk.words(CreateResponse)) == 1
+
+
+def test_a_turn_that_waits_for_its_reply_stands_behind_the_reply_that_it_cut() -> None:
+    talk = Conversation(Settings())
+    talk.do(talk.session.hear, loud(3000, 7))
+    talk.says(*turn("u1"), created("R1"), *spoken("R1", "a1", 1000, "One two"), done("R1"))
+    talk.says(said.SpeechStarted("u2", 1500), said.SpeechStopped("u2", 2500), said.AudioCommitted("u2", "a1"))
+    talk.hushed("a1", 500)
+    talk.says(created("R2"), *spoken("R2", "a2", 100, "Three"), done("R2"))
+    talk.heard("a2", 100)
+    lose(talk)
+    talk.forget()
+    come_back(talk)
+    assert [who for who, _ in told(talk)] == ["user", "assistant", "user", "assistant"]
+
+
+def test_a_refusal_of_settings_that_were_agreed_on_once_is_a_try_that_failed() -> None:
+    talk = Conversation(WRITTEN)
+    lose(talk)
+    talk.do(talk.session.opened, UNIX)
+    talk.says(said.SessionCreated({"id": "s"}), error("server_error", "Sorry."))
+    assert talk.deeds(Reopen) == [Reopen(0.0), Reopen(0.5)]
+    assert talk.ended is None
+
+
+def test_nothing_is_said_and_nothing_is_believed_before_a_new_connection_agreed_on_the_settings() -> None:
+    talk = Conversation(WRITTEN)
+    lose(talk)
+    talk.do(talk.session.opened, UNIX)
+    talk.forget()
+    talk.says(created("R1"), began("u1"), sound("R1", "a1", 100))
+    assert talk.sent == []
+    assert talk.did == []
+
+
+def test_an_old_server_that_goes_on_talking_after_the_last_goodbye_is_not_heard() -> None:
+    talk = Conversation(WRITTEN)
+    talk.says(*turn("u1"), written("u1", "Bye."), created("R1"), *spoken("R1", "a1", 1000, "Bye!"), goodbye("R1"))
+    talk.says(done("R1"), error("session_expired"))
+    talk.forget()
+    talk.says(sound("R1", "a1", 100))
+    assert talk.deeds(Play) == []
+
+
+def test_a_talk_ends_once_when_two_of_its_times_run_out_together() -> None:
+    waits = Timeouts(stall_s=None, response_created_s=15.0)
+    talk = Conversation(Settings(max_s=30.0, timeouts=waits))
+    talk.types("Hello?")
+    talk.now = 40.0
+    talk.do(lambda: None)
+    talk.now = 80.0
+    talk.do(lambda: None)
+    assert talk.deeds(Finish) == [Finish("max_minutes")]
+
+
+def test_a_session_that_is_old_when_it_is_ready_is_renewed_at_once() -> None:
+    talk = Conversation(WRITTEN, ready=False)
+    talk.do(talk.session.opened, UNIX)
+    talk.says(said.SessionCreated({"id": "s", "expires_at": UNIX + 8}))
+    talk.now = 4.5
+    talk.says(said.SessionUpdated({"id": "s"}))
+    assert talk.deeds(Prepare) == [Prepare()]
+
+
+def test_two_swaps_in_a_row_do_not_begin_the_listening_anew() -> None:
+    talk = Conversation(WRITTEN, ready=False)
+    renewing(talk, 6.0)
+    talk.wait(3.0)
+    talk.says(began("u1"))
+    talk.do(talk.session.hear, loud(500))
+    stand_by(talk, "sess_2", 6.0)
+    talk.wait(1.35)  # time presses
+    assert len(talk.deeds(Swap)) == 1
+    talk.wait(2.0)
+    stand_by(talk, "sess_3", 6.0)
+    talk.wait(2.9)
+    assert len(talk.deeds(Swap)) == 2
+    assert not talk.session.quiet
+    talk.wait(0.2)
+    assert talk.session.quiet
+
+
+# ---- a server that is alive on the wire only
+
+
+VOICE = bytes([0, 16]) * 960
+
+
+def test_a_server_that_says_nothing_to_a_loud_microphone_is_asked_for_a_sign_of_life_and_given_up_without_one() -> None:
+    talk = Conversation(WRITTEN)
+    talk.now = 1.0
+    talk.do(talk.session.hear, VOICE)
+    talk.wait(4.9)
+    assert talk.words(UpdateSession) == []
+    talk.wait(0.2)
+    (probe,) = talk.words(UpdateSession)
+    assert probe.session == {"type": "realtime"}
+    assert talk.deeds(Reopen) == []
+    talk.wait(5.0)
+    assert talk.deeds(Reopen) == [Reopen(0.0)]
+    talk.forget()
+    come_back(talk)
+    assert b"".join(word.audio for word in talk.words(AppendAudio)) == VOICE
+
+
+@pytest.mark.parametrize("answer", [said.SessionUpdated({"id": "s"}), error("invalid_value", event_id="viva_probe")])
+def test_any_answer_to_the_question_is_a_sign_of_life_and_shown_to_nobody(answer: Any) -> None:
+    talk = Conversation(WRITTEN)
+    talk.do(talk.session.hear, VOICE)
+    talk.wait(5.0)
+    talk.says(answer)
+    talk.wait(600.0)
+    assert talk.deeds(Reopen) == []
+    assert [line for line in talk.shown(Errored) if not line.expected] == []
+
+
+def test_a_quiet_microphone_asks_nothing() -> None:
+    talk = Conversation(WRITTEN)
+    talk.do(talk.session.hear, bytes([100, 0]) * 960)
+    talk.wait(600.0)
+    assert talk.sent == [AppendAudio(bytes([100, 0]) * 960)]
+
+
+def test_an_engine_that_may_think_for_long_is_never_asked() -> None:
+    talk = Conversation(Settings(timeouts=Timeouts(stall_s=None)))
+    talk.do(talk.session.hear, VOICE)
+    talk.wait(600.0)
+    assert talk.words(UpdateSession) == []
+
+
+def test_a_server_that_never_answers_the_question_is_not_given_up_for_ever() -> None:
+    talk = Conversation(WRITTEN)
+    for _ in range(8):
+        talk.do(talk.session.hear, VOICE)
+        talk.wait(20.0)
+        if talk.session.stage is not Stage.READY:
+            come_back(talk)
+    assert len(talk.deeds(Reopen)) == 2
+    assert talk.ended is None
+
+
+def test_a_server_that_takes_over_from_a_doubtful_one_is_told_all_the_sound() -> None:
+    talk = Conversation(WRITTEN, ready=False)
+    renewing(talk)
+    talk.wait(3480.0)
+    talk.do(talk.session.hear, VOICE)
+    for _ in range(10):
+        talk.do(talk.session.hear, loud(1000, 4))
+    talk.forget()
+    stand_by(talk)
+    assert talk.deeds(Swap) == [Swap()]
+    assert b"".join(word.audio for word in talk.words(AppendAudio)) == VOICE + loud(10_000, 4)
+
+
+def test_what_was_said_again_is_heard_out_as_soon_as_the_server_has_it() -> None:
+    talk = Conversation(WRITTEN)
+    talk.do(talk.session.hear, loud(1000))
+    lose(talk)
+    come_back(talk)
+    assert not talk.session.quiet
+    talk.says(said.SessionUpdated({"id": "sess_2"}))
+    talk.wait(0.6)
+    assert talk.session.quiet
+
+
+def test_only_the_last_words_are_remembered_by_their_names() -> None:
+    talk = Conversation(WRITTEN)
+    talk.says(*turn("u1"), created("R1"), *begins("R1", "a1"))
+    for number in range(130):
+        talk.says(said.AudioDelta("a1", silence(10), "R1", event_id=f"event_{number}"))
+    before = len(talk.deeds(Play))
+    talk.says(said.AudioDelta("a1", silence(10), "R1", event_id="event_2"))
+    assert len(talk.deeds(Play)) == before
+    talk.says(said.AudioDelta("a1", silence(10), "R1", event_id="event_1"))
+    assert len(talk.deeds(Play)) == before + 1
+
+
+def test_a_standby_that_nobody_wants_any_more_may_say_what_it_likes() -> None:
+    talk = Conversation(WRITTEN)
+    talk.do(talk.session.standby_opened, UNIX)
+    talk.do(talk.session.receive_standby, said.SessionCreated({"id": "sess_2"}))
+    talk.do(talk.session.standby_gone, "lost", "cut")
+    assert talk.second == []
+    assert talk.did == []

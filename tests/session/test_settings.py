@@ -165,3 +165,13 @@ def test_a_language_refused_twice_takes_the_transcription_with_it() -> None:
     second = without(first[0], "session.audio.input.transcription.language")
     assert second is not None
     assert second[1] == "audio.input.transcription"
+
+
+def test_a_model_on_this_machine_is_waited_for_longer_and_its_silence_is_no_stall() -> None:
+    cloud, own, here = (Timeouts.of(kind) for kind in ("openai", "custom", "offline"))
+    assert cloud == Timeouts()
+    assert cloud.stall_s is not None
+    assert own.stall_s is not None
+    assert cloud.stall_s < own.stall_s
+    assert here.stall_s is None
+    assert (cloud.response_created_s, cloud.reply_s) < (here.response_created_s, here.reply_s)

@@ -233,3 +233,50 @@ def test_what_was_said_counts_only_where_nobody_interrupted_it() -> None:
     assert not stage.speech.said(["S"])
     stage.speech.cut(["R"])
     assert not stage.speech.said(["R"])
+
+
+# ---- a connection that is gone
+
+
+def test_a_response_is_not_whole_while_a_call_of_it_has_begun() -> None:
+    stage = Stage()
+    stage.hears(*begins("R", "a"), sound("R", "a", 100), item_done("R", "a"))
+    assert stage.speech.whole("R")
+    call = {"id": "i1", "type": "function_call", "call_id": "c1"}
+    stage.hears(said.OutputItemAdded("R", call))
+    assert not stage.speech.whole("R")
+    stage.hears(said.OutputItemDone("R", call))
+    assert stage.speech.whole("R")
+    stage.hears(said.OutputItemAdded("R", call), said.OutputItemAdded("S", call))
+    stage.speech.response_done("R")
+    assert stage.speech.whole("R")
+    assert not stage.speech.whole("S")
+
+
+def test_a_reply_that_was_broken_off_is_a_line_with_what_was_heard() -> None:
+    stage = Stage()
+    stage.hears(*begins("R", "a"), words("R", "a", "One two"), sound("R", "a", 1000))
+    stage.speech.sever()
+    assert stage.said() == []
+    assert stage.speech.heard("a", 1000)
+    assert stage.said() == [AssistantSaid("a", "One two", "One two", 1000, interrupted=True)]
+
+
+def test_nothing_is_forgotten_on_a_server_that_is_gone() -> None:
+    stage = Stage()
+    stage.hears(*begins("R", "a"), words("R", "a", "One two"), sound("R", "a", 1000), sound("R", "b", 1000))
+    stage.speech.cut(["R"])
+    stage.speech.sever()
+    stage.speech.settle("a", 500)
+    assert stage.speech.to_server() == []
+    assert [effect.what for effect in stage.speech.to_world() if isinstance(effect, Show)] == [Interrupted("a", 500)]
+    assert [(line.item_id, line.heard_ms) for line in stage.said()] == [("a", 500)]
+
+
+def test_what_was_still_to_be_said_to_a_server_that_is_gone_is_not_said() -> None:
+    stage = Stage()
+    stage.hears(*begins("R", "a"), sound("R", "a", 1000))
+    stage.speech.cut(["R"])
+    stage.speech.settle("a", 500)
+    stage.speech.sever()
+    assert stage.speech.to_server() == []

@@ -502,3 +502,68 @@ def test_no_words_are_no_words_however_much_was_heard() -> None:
     entry = Entry("a", Who.ASSISTANT, spoken=True)
     entry.heard_ms, entry.received_ms = 500, 1000
     assert entry.heard_chars() == 0
+
+
+# ---- a connection that is gone
+
+
+def test_words_that_have_not_come_keep_nothing_back_when_their_connection_is_gone() -> None:
+    found = transcript()
+    found.person_spoke("u1", None)
+    reply(found, "a1")
+    assert found.to_show() == []
+    found.sever(lambda _: True)
+    assert not found.waiting
+    assert texts(found.to_show()) == ["a1:hello"]
+
+
+def test_words_that_were_waited_for_long_enough_are_forgotten_with_their_connection() -> None:
+    found = transcript()
+    found.person_spoke("u1", None)
+    found.tick(10.0)
+    assert found.to_show() == []
+    assert found.waiting
+    found.sever(lambda _: True)
+    assert not found.waiting
+    assert found.pending == []
+
+
+def test_items_of_the_assistant_stay_while_they_sound_and_are_closed_when_they_do_not() -> None:
+    found = transcript()
+    found.words("a1", "One two", 0, spoken=True)
+    found.words("a2", "Three", 0, spoken=False)
+    found.place("x", Who.ASSISTANT)
+    found.sever(lambda item_id: item_id == "a1")
+    assert found.pending == ["a1", "a2", "x"]
+    found.progress("a1", 1000, 1000, complete=True)
+    found.close("a1", interrupted=True)
+    lines = [line for line in found.to_show() if isinstance(line, AssistantSaid)]
+    assert [(line.item_id, line.interrupted) for line in lines] == [("a1", True), ("a2", True)]
+    assert found.pending == []
+
+
+def test_lines_of_a_new_connection_stand_behind_those_that_are_still_to_come() -> None:
+    found = transcript()
+    found.knows(["told"])
+    found.words("a1", "One", 0, spoken=True)
+    found.words("a2", "Two", 0, spoken=True)
+    found.sever(lambda _: True)
+    found.knows(["told"])
+    found.resume()
+    found.person_said("v1", "Stop.", "told")
+    found.person_said("v2", "Now.", "a1")
+    assert found.pending == ["a1", "a2", "v2", "v1"]
+    found.close("a1", interrupted=True)
+    found.to_show()
+    found.person_said("v3", "Please.", "told")
+    assert found.pending == ["a2", "v3", "v2", "v1"]
+
+
+def test_what_is_known_under_another_name_is_not_shown_again() -> None:
+    found = transcript()
+    found.knows(["viva_line_1"])
+    found.item({"id": "viva_line_1", "type": "message", "role": "user", "content": [TYPED]}, None)
+    assert found.to_show() == []
+
+
+TYPED = {"type": "input_text", "text": "typed"}

@@ -118,11 +118,13 @@ def test_a_server_that_hangs_up_at_once_says_so() -> None:
 
 
 def raw(
-    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], scheme: str = "ws"
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    scheme: str = "ws",
+    open_s: float = 60.0,
 ) -> VivaError:
     async def attempt() -> VivaError:
         async with tcp(answer) as port:
-            return await opened(f"{scheme}://127.0.0.1:{port}", Patience(open_s=0.3))
+            return await opened(f"{scheme}://127.0.0.1:{port}", Patience(open_s=open_s))
 
     return asyncio.run(attempt())
 
@@ -131,7 +133,7 @@ def test_a_server_that_says_nothing_is_waited_for_so_long_and_no_longer() -> Non
     async def mute(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    assert "did not answer within 0.3 s" in str(raw(mute))
+    assert "did not answer within 0.3 s" in str(raw(mute, open_s=0.3))
 
 
 def test_a_server_that_hangs_up_or_speaks_something_else_does_not_speak_websocket() -> None:

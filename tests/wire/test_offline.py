@@ -28,7 +28,7 @@ from vivavoce.pcm import silence
 from vivavoce.testing.stages import broken_stages, no_extra_stages, no_model_stages, tone, tone_stages, vanishing_stages
 from vivavoce.wire.offline import OfflineWire
 
-PATIENCE_S = 60.0
+PATIENCE_S = 100.0
 both = pytest.mark.parametrize("isolate", [False, True], ids=["threads", "child"])
 
 
@@ -233,7 +233,7 @@ def mute_index(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
 
 def ends(peer: socket.socket) -> None:
     """Whoever connected is gone; raises TimeoutError when not."""
-    peer.settimeout(PATIENCE_S / 4)
+    peer.settimeout(PATIENCE_S / 2)
     with peer:
         while peer.recv(65_536):
             pass

@@ -8,7 +8,7 @@ What is asked of a handshake, in this order; each refusal has a JSON body in the
     room     fewer than `max_sessions` conversations                                               else 429
 
 A client that does not read is closed with 1008 when more than 32 MiB of sound wait for it; when it does not take the close
-either, it is cut off 2 s later. One that writes faster than the engine takes is not read from.
+either, it is cut off after `close_s`. One that writes faster than the engine takes is not read from.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ MAX_MESSAGE_BYTES = 24 * 2**20  # 15 MiB of sound are 20 MiB of base64
 EVENT_BYTES = 500  # a word without sound, roughly
 MAX_BACKLOG = 200
 BREATH_S = 0.01
-CLOSE_S = 2.0
 
 log = logging.getLogger(__name__)
 # `websockets` writes every header of the handshake to its log at DEBUG, the token among them: never below INFO.
@@ -58,6 +57,7 @@ class Door:
     Attributes:
         token: what clients must send; None = nothing.
         max_waiting_bytes: more than this for a client that does not read, and it is closed.
+        close_s: for that client to take the close, before it is cut off.
 
     Raises:
         BadSettings: `host` is not loopback and there is no token.
@@ -68,6 +68,7 @@ class Door:
     max_sessions: int = 2
     token: str | None = None
     max_waiting_bytes: int = 32 * 2**20
+    close_s: float = 2.0
 
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):
@@ -140,14 +141,14 @@ class _Room:
             outgoing = _Outgoing(asyncio.get_running_loop(), self._door.max_waiting_bytes)
             session = await asyncio.to_thread(Session, self._stages, outgoing.tell)
             try:
-                await _converse(connection, session, outgoing)
+                await _converse(connection, session, outgoing, self._door.close_s)
             finally:
                 await asyncio.to_thread(session.close)
         finally:
             self._sessions -= 1
 
 
-async def _converse(connection: ServerConnection, session: Session, outgoing: _Outgoing) -> None:
+async def _converse(connection: ServerConnection, session: Session, outgoing: _Outgoing, close_s: float) -> None:
     """Read and write until one side ends, or the client does not read."""
     reader = asyncio.create_task(_read(connection, session))
     writer = asyncio.create_task(_write(connection, outgoing))
@@ -160,9 +161,9 @@ async def _converse(connection: ServerConnection, session: Session, outgoing: _O
     for fault in found:
         log.error("a conversation broke", exc_info=fault)
     if found:
-        await _close(connection, CloseCode.INTERNAL_ERROR, "the engine has a fault of its own")
+        await _close(connection, CloseCode.INTERNAL_ERROR, "the engine has a fault of its own", close_s)
     elif outgoing.overflow.is_set():
-        await _close(connection, CloseCode.POLICY_VIOLATION, "you do not read what is sent to you")
+        await _close(connection, CloseCode.POLICY_VIOLATION, "you do not read what is sent to you", close_s)
     log.info("a client left (%s)", connection.close_code)
 
 
@@ -174,9 +175,9 @@ async def _ended(*tasks: asyncio.Task[Any]) -> list[BaseException]:
     return [one for one in outcomes if isinstance(one, Exception)]
 
 
-async def _close(connection: ServerConnection, code: CloseCode, reason: str) -> None:
+async def _close(connection: ServerConnection, code: CloseCode, reason: str, close_s: float) -> None:
     with contextlib.suppress(TimeoutError):  # who takes nothing does not take our close either
-        async with asyncio.timeout(CLOSE_S):
+        async with asyncio.timeout(close_s):
             await connection.close(code, reason)
     connection.transport.abort()  # after a whole close it does nothing
 

@@ -11,9 +11,9 @@ What the new one is told is in `history.py` (what was said) and `kept.py` (what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from vivavoce.events.client import ClientEvent, CreateItem
+from vivavoce.events.client import AppendAudio, ClientEvent, CreateItem
 from vivavoce.events.server import ServerEvent
 from vivavoce.session.effects import Discard, Effect, Prepare, Reopen
 from vivavoce.session.happenings import AssistantSaid, Called, Happening, UserSaid
@@ -26,6 +26,7 @@ from vivavoce.session.standby import Standby
 _LONGEST_LIFE_S = 24 * 3600.0
 _LONGEST_TURN_S = 600.0
 _LAST_S = 10.0  # how long before its end the swap does not wait for a good moment any more,
+_NOTICING_S = 0.5  # a server notices speech a little later than it has it
 _LAST_SHARE = 0.05  # but at most this share of its life
 _SAID = (UserSaid, AssistantSaid)
 _ROOT = "root"  # in front of everything (reference section 2.1)
@@ -40,6 +41,7 @@ class Continuity:
         owed: a reply that a lost connection did not give, and that no kept sound will bring about.
         standby: the second connection, while there is one.
         lost_at: since when there is no connection; None while there is one.
+        turn: the name of the last turn of the person that ended on this connection.
     """
 
     def __init__(self, waits: Timeouts, history_characters: int) -> None:
@@ -49,6 +51,9 @@ class Continuity:
         self.owed = False
         self.standby: Standby | None = None
         self.lost_at: float | None = None
+        self.turn = ""
+        self._told_again: tuple[str, bytes] | None = None  # the turn that is owed a reply, to be heard again, its sound
+        self._heard_out_at: float | None = None  # what is told again has been listened to by then
         self._tries = 0
         self._renew_at: float | None = None  # a second connection is to be made ready
         self._press_at: float | None = None  # it takes over also while the person speaks or a whole reply still sounds
@@ -78,10 +83,16 @@ class Continuity:
         """The connection is gone: the next is tried at once."""
         self.abandon(now)
         self.lost_at = now
+        self._heard_out_at = None
         self._tries = 0
-        self._late = set()
         self._renew_at = self._press_at = self._swap_by = None
         self._world.append(Reopen(0.0))
+
+    def lose_for_good(self) -> None:
+        """The connection is gone, and nothing is wanted of a server any more."""
+        self.owed = False
+        self._heard()
+        self.kept.heard_out()
 
     def failed(self, now: float) -> bool:
         """A try failed: another one, after a pause. False when it has been tried for long enough."""
@@ -91,6 +102,20 @@ class Continuity:
             return False
         self._world.append(Reopen(pause_s))
         return True
+
+    def sever(self, awaits: Callable[[str], bool], *, owed: bool, silent: bool) -> None:
+        """The connection is gone, one way or another: nothing more is told to it.
+
+        `owed`: it did not give all of a reply; `silent`: nothing of it was heard, so that the turn may be said again.
+        """
+        self._late.clear()
+        sound = self.kept.sound_of(self.turn) if owed and silent else b""
+        if sound and self.turn in self.kept.unsafe():
+            self._told_again = self.turn, sound
+        self.settle(awaits, but=self.turn if sound else None)
+        self.kept.sever()
+        self.owed = self.owed or owed
+        self.turn = ""
 
     def back(self, knows: int, late: Iterable[str]) -> list[CreateItem]:
         """A connection took over that knows the lines before number `knows`: what it has to be told.
@@ -103,10 +128,13 @@ class Continuity:
         self._behind = str(everything[-1].item["id"]) if everything else _ROOT
         return self.history.since(knows)
 
-    @property
-    def late(self) -> bool:
-        """Something that was said on an earlier connection is still to be told to this one."""
-        return bool(self._late)
+    def late(self, pending: Iterable[str]) -> bool:
+        """One of these lines, which are still to come, was begun on an earlier connection and must be told to this one."""
+        return not self._late.isdisjoint(pending)
+
+    def may_ask(self, pending: Iterable[str]) -> bool:
+        """The reply that is owed may be asked for: this connection knows all that was said. `pending`: as in `late`."""
+        return self.owed and self._told_again is None and not self.late(pending)
 
     def saw(self, line: Happening) -> list[CreateItem]:
         """A line was shown. What this connection must be told of it: it knows its own, not the late ones of an earlier one."""
@@ -121,6 +149,69 @@ class Continuity:
             words.append(CreateItem(word.item, self._behind))
             self._behind = str(word.item["id"])
         return words
+
+    @property
+    def unheard(self) -> bool:
+        """The person may have spoken, and no server has noticed it yet."""
+        return self.kept.rehearing or (self.lost_at is not None and self.kept.open)
+
+    # ---- turns of the person
+
+    def started(self, ms: int) -> None:
+        """The server hears the person, since `ms` of its line."""
+        self._heard()
+        self.kept.started(ms)
+
+    def ended(self, item_id: str, ms: int | None) -> bool:
+        """A turn ended at `ms` of the line, None for now. False where that is no news."""
+        if not self.kept.stopped(item_id, ms):
+            return False
+        self._heard()
+        self.turn = item_id
+        self.owed = False  # what an earlier turn is owed, the answer to this one gives
+        return True
+
+    def _heard(self) -> None:
+        self._told_again = self._heard_out_at = None
+
+    def settle(self, awaits: Callable[[str], bool], *, but: str | None = None) -> None:
+        """Turns that were answered, and of which no words will come, need not be said again: they are told as sound.
+
+        `awaits`: words of that turn may still come.
+        """
+        for item_id in self.kept.unsafe():
+            if item_id == but or awaits(item_id):
+                continue
+            if sound := self.kept.sound_of(item_id):
+                self.history.heard_unwritten(item_id, sound)
+            self.kept.safe(item_id)
+
+    def again(self, last_s: float | None, now: float) -> list[AppendAudio]:
+        """What a new connection is to hear first: all that was kept, or only `last_s` of it."""
+        pieces = [AppendAudio(piece) for piece in self.kept.again(last_s)]
+        if not self.kept.rehearing:
+            self._heard_out_at = None
+        elif self._heard_out_at is None:
+            self._heard_out_at = now + self._waits.noticed_s
+        return pieces
+
+    def has_it_all(self, now: float) -> None:
+        """The server answers what was said to it behind the sound: it will notice soon who is in that, or nobody is."""
+        if self._heard_out_at is not None and self._told_again is None:  # else a turn in it is known to be missing
+            self._heard_out_at = min(self._heard_out_at, now + _NOTICING_S)
+
+    def heard_out(self, now: float) -> list[CreateItem]:
+        """What was told again has been listened to, if it has by `now`: a turn that nobody noticed is told as an item."""
+        if self._heard_out_at is None or now < self._heard_out_at:
+            return []
+        self.kept.heard_out()
+        told_again = self._told_again
+        self._heard()
+        if told_again is None:
+            return []
+        first = self.history.end
+        self.history.heard_unwritten(*told_again)
+        return self.history.since(first)
 
     # ---- growing old
 
@@ -141,12 +232,12 @@ class Continuity:
         self._press_at = (self._renew_at + self._swap_by) / 2
 
     def deadlines(self, now: float) -> list[float | None]:
-        """When `tick` has something to do, or `may_swap` answers otherwise."""
+        """When `tick` or `heard_out` has something to do, or `may_swap` answers otherwise."""
         if self.standby is None:
-            return [self._renew_at]
+            return [self._heard_out_at, self._renew_at]
         if not self.standby.ready:
-            return [self.standby.opening.deadline]
-        return [at for at in (self._press_at, self._swap_by) if at is not None and at > now]
+            return [self._heard_out_at, self.standby.opening.deadline]
+        return [self._heard_out_at, *(at for at in (self._press_at, self._swap_by) if at is not None and at > now)]
 
     def tick(self, now: float, opening: Opening) -> None:
         """Time passes: a second connection is due, or the one being made has kept silent. `opening`: of the one in use."""

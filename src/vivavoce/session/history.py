@@ -53,8 +53,7 @@ class History:
         """A line of the transcript, in the order in which it is shown. True when there is something to tell of it."""
         match line:
             case UserSaid(item_id, text) if text:
-                self._forget_sound(item_id)
-                self._add(item_id, _message(self._name(), "user", "input_text", text), characters=len(text))
+                self._user_said(item_id, text)
             case AssistantSaid(item_id) if line.heard_text:
                 text = line.heard_text + CUT * line.interrupted
                 self._add(item_id, _message(self._name(), "assistant", "output_text", text), characters=len(text))
@@ -65,17 +64,24 @@ class History:
         return True
 
     def heard_unwritten(self, item_id: str, sound: bytes) -> None:
-        """A turn of the person that nobody writes down: 24 kHz 16-bit mono. Its words count more, whenever they come."""
+        """A turn of the person that nobody wrote down yet: 24 kHz 16-bit mono. Words that come after all take its place."""
         if any(line.key == item_id for line in self._lines):
             return
         part = {"type": "input_audio", "audio": base64.b64encode(sound).decode()}
         item = {"id": self._name(), "type": "message", "role": "user", "content": [part]}
         self._add(item_id, item, sound_bytes=len(sound))
 
-    def _forget_sound(self, item_id: str) -> None:
-        found = next((line for line in self._lines if line.sound_bytes and line.key == item_id), None)
-        if found is not None:
-            self._forget(found)
+    def _user_said(self, item_id: str, text: str) -> None:
+        at = next((at for at, line in enumerate(self._lines) if line.sound_bytes and line.key == item_id), None)
+        if at is None:
+            self._add(item_id, _message(self._name(), "user", "input_text", text), characters=len(text))
+            return
+        line = self._lines[at]  # who was told the sound is not told the words: the number is the same
+        words = _message(str(line.items[0]["id"]), "user", "input_text", text)
+        self._lines[at] = _Line(line.number, item_id, (words,), len(text))
+        self._sound_bytes -= line.sound_bytes
+        self._characters += len(text)
+        self._keep_short()
 
     def since(self, number: int) -> list[CreateItem]:
         """The lines from `number` on, as words for the server."""
@@ -97,6 +103,9 @@ class History:
         self._next += 1
         self._characters += characters
         self._sound_bytes += sound_bytes
+        self._keep_short()
+
+    def _keep_short(self) -> None:
         while self._characters > self._most_characters and len(self._lines) > 1:
             self._forget(self._lines[0])
         if self._sound_bytes > pcm.ms_to_bytes(_SOUND_MS):

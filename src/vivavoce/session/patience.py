@@ -14,6 +14,9 @@ class Patience:
         self._heard_at = 0.0
         self._suspected = False
         self._stalls = 0
+        self._loud_at: float | None = None  # of the first loud sound since the server said anything
+        self._answer_by: float | None = None
+        self._probes_in_vain = 0
 
     def owed(self, now: float) -> None:
         """A reply is owed from now on, or shows a sign of life: it has its full time again."""
@@ -27,6 +30,40 @@ class Patience:
         """The server said something."""
         self._heard_at = now
         self._suspected = False
+        self._loud_at = None
+        if self._answer_by is not None:
+            self._answer_by = None
+            self._probes_in_vain = 0
+
+    def loud(self, now: float) -> None:
+        """The person may be speaking: a server that lives will say something soon, or is asked to (`probe_at`)."""
+        if self._loud_at is None and self._probes_in_vain < self._waits.stalls:
+            self._loud_at = now
+
+    @property
+    def doubtful(self) -> bool:
+        """The person may have spoken, and the server has said nothing since."""
+        return self._loud_at is not None
+
+    @property
+    def probe_at(self) -> float | None:
+        """When the server is to be asked for a sign of life; None when there is no need."""
+        if self._waits.stall_s is None or self._loud_at is None or self._answer_by is not None:
+            return None
+        return self._loud_at + self._waits.stall_s / 2
+
+    def probe(self, now: float, backlog_s: float = 0.0) -> bool:
+        """Ask it now? Any word is an answer. False where asking is of no use; `backlog_s`: what it has to take before it."""
+        if self._waits.stall_s is None or self._probes_in_vain >= self._waits.stalls:
+            return False
+        self._answer_by = now + self._waits.stall_s / 2 + backlog_s
+        self._probes_in_vain += 1
+        return True
+
+    def severed(self) -> None:
+        """That connection is gone; whether the next one lives is another question."""
+        self._suspected = False
+        self._loud_at = self._answer_by = None
 
     def replied(self) -> None:
         """It was a reply: no connection was made in vain."""
@@ -52,4 +89,6 @@ class Patience:
             return None
         if owed and self._owed_since is not None:
             return max(self._heard_at, self._owed_since) + self._waits.stall_s
+        if self._answer_by is not None:
+            return self._answer_by
         return self._heard_at + self._waits.stall_s if self._suspected else None

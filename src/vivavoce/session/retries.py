@@ -18,9 +18,9 @@ _SERVER_TRIES = 1
 _SERVER_PAUSE_S = 0.5
 _FIRST_PAUSE_S = 2.0
 _LONGEST_S = 120.0
-_HINT = re.compile(r"(?:try again in|retry after)\s+((?:[\d.]+\s*(?:ms|h|m|s)[a-z]*\s*)+)", re.IGNORECASE)
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|h|m|s)", re.IGNORECASE)
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_HINT = re.compile(r"(?:try again in|retry after)\s+((?:[\d.]+\s*(?:ms|milli|h|m|s)[a-z]*\s*)+)", re.IGNORECASE)
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milli|h|m|s)", re.IGNORECASE)
+_UNITS_S = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def hinted_s(message: str) -> float | None:

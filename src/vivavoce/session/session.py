@@ -22,6 +22,7 @@ from vivavoce.events import client, server
 from vivavoce.events.client import ClientEvent
 from vivavoce.events.server import ServerEvent
 from vivavoce.events.word import Unknown
+from vivavoce.pcm import peak
 from vivavoce.session import happenings as told
 from vivavoce.session.calls import Calls
 from vivavoce.session.continuity import Continuity
@@ -31,6 +32,7 @@ from vivavoce.session.floor import Floor, Signal, move
 from vivavoce.session.happenings import Happening
 from vivavoce.session.opening import Opening, Stage
 from vivavoce.session.patience import Patience
+from vivavoce.session.repeats import Repeats
 from vivavoce.session.responses import Responses
 from vivavoce.session.retries import Retries
 from vivavoce.session.scribe import Scribe
@@ -40,10 +42,10 @@ from vivavoce.session.standby import Standby
 from vivavoce.session.transcript import Transcript
 from vivavoce.session.trouble import Weight, mapping, outcome, weigh
 
+_PROBE = "viva_probe"  # a sparse `session.update` that changes nothing: a server that lives answers it
+_LOUD = 1_000  # of 32,767: louder than the noise of a room, softer than a voice near the microphone
 _EXPIRED = "session_expired"
-_REHEARING_S = 5.0  # how long a server may take to notice the speech that it is told again
 _OVERLAP_S = 5.0  # what a server hears again that takes over in a quiet moment: the word that is just beginning
-_WORDS_KEPT = 128  # among which one that comes twice is noticed
 
 
 class Session:
@@ -63,9 +65,7 @@ class Session:
         self._retries = Retries()
         self._continuity = Continuity(waits, settings.history_characters)
         self._met = False  # there was an agreement once: what is lost now can be made good
-        self._rehearing_until = 0.0
-        self._said: dict[str, ServerEvent] = {}  # the last words by `event_id`
-        self._names_repeat = False
+        self._repeats = Repeats()
         self._now = 0.0
         self._patience = Patience(waits)
         self._end_at: float | None = None
@@ -73,7 +73,6 @@ class Session:
             None  # the earliest of all deadlines, and whether that is still true: asked 100 times a second
         )
         self._due_known = False
-        self._turn = ""
         self._typed = 0
         self._world: list[Effect] = []
         self._server: list[ClientEvent] = []
@@ -102,7 +101,7 @@ class Session:
     @property
     def quiet(self) -> bool:
         """Ready, nobody speaks, no reply is owed, all that came was heard."""
-        return self.stage is Stage.READY and self.floor is Floor.QUIET and self._now >= self._rehearing_until
+        return self.stage is Stage.READY and self.floor is Floor.QUIET and not self._continuity.kept.rehearing
 
     # ---- time
 
@@ -116,9 +115,12 @@ class Session:
         gave_up = self._responses.tick(now)
         if due is None or now < due:
             return
-        if gave_up and not self._responses.busy:
+        if self._end_at is not None and now >= self._end_at:
+            self._finish("max_minutes")
+        elif gave_up and not self._responses.busy:
             self._no_reply()
-        self._check_deadlines()
+        else:
+            self._check_deadlines()
         self._after()
 
     def next_deadline(self) -> float | None:
@@ -139,6 +141,7 @@ class Session:
             self._transcript.next_deadline(),
             self._retries.deadline,
             self._silent_at,
+            self._patience.probe_at if self.stage is Stage.READY else None,
             *self._continuity.deadlines(self._now),
         ]
         return min((wait for wait in waits if wait is not None), default=None)
@@ -149,15 +152,15 @@ class Session:
         options = self._retries.due(now)
         if options is not None:
             self._ask(options)
-        self._continuity.tick(now, self._opening)
+        self._tell(self._continuity.heard_out(now))
         if silence:
             self.gone("no_answer", silence, "lost")
-        elif self._end_at is not None and now >= self._end_at:
-            self._finish("max_minutes")
         elif self._owed and (by := self._patience.reply_by) is not None and now >= by:
             self._no_reply()
         elif self._silent_at is not None and now >= self._silent_at:
             self._stalled()
+        elif self.stage is Stage.READY and (at := self._patience.probe_at) is not None and now >= at:
+            self._probe()
 
     @property
     def _silent_at(self) -> float | None:
@@ -193,6 +196,9 @@ class Session:
         if ready:
             self._server.append(client.AppendAudio(pcm))
         self._continuity.kept.hear(pcm, sent=ready)
+        if ready and not self._patience.doubtful and peak(pcm) > _LOUD:
+            self._patience.loud(self._now)
+            self._due_known = False
 
     @property
     def _deaf(self) -> bool:
@@ -284,15 +290,21 @@ class Session:
 
     def _lose(self, code: str, message: str) -> None:
         """The connection is of no more use: the standby takes over, or a new one is made."""
-        if self._farewell.reason:
-            self._sever()  # nothing is wanted of a server any more: what came is heard to its end
-            self._continuity.owed = False
-        elif (standby := self._continuity.standby) and standby.ready:
-            self._swap(standby)
+        standby = self._continuity.standby
+        if standby and standby.ready and not self._farewell.reason:
+            self._swap(standby, lost=True)
+            return
+        self._sever()
+        if self._farewell.reason == "goodbye" or (self._farewell.reason and not self._unanswered):
+            self._continuity.lose_for_good()  # what came is heard to its end
         else:
             self._show(told.Reconnecting(code, message))
-            self._sever()
             self._continuity.lose(self._now)
+
+    @property
+    def _unanswered(self) -> bool:
+        """Something that the person said or asked for waits for a server."""
+        return self._continuity.owed or self._continuity.kept.open or self._calls.running
 
     def _try_again(self, code: str, message: str) -> None:
         if self._continuity.failed(self._now):
@@ -310,53 +322,55 @@ class Session:
 
     def _sever(self) -> None:
         """The connection is gone, and with it all that only it knew. What came of replies is heard to its end."""
-        kept, transcript = self._continuity.kept, self._transcript
         answered_late = self._calls.open and not self._calls.running
         owed = self._responses.owes(self._speech.whole) or answered_late or self._retries.waiting
         owed = owed and self.floor is not Floor.LISTENING  # the server will answer what is being said
-        again = owed and self._turn in kept.unsafe() and bool(kept.sound_of(self._turn))
-        for item_id in kept.unsafe():
-            if item_id != self._turn or not owed:
-                self._put_by(item_id)
-        self._continuity.owed = self._continuity.owed or (owed and not again)
-        kept.sever()
-        transcript.sever()
         self._speech.sever()
+        self._transcript.sever(self._speech.knows)
+        self._continuity.sever(self._transcript.awaits, owed=owed, silent=self.floor is Floor.THINKING)
         self._calls.sever()
+        self._repeats.sever()
         self._retries.overtaken()
+        self._patience.severed()
         self._responses = Responses(self.settings.timeouts.response_created_s, self._now)
         self._opening = self._opening.again()
-        self._server.clear()
-        self._said.clear()
-        self._turn = ""
         self.floor = Floor.SPEAKING if self._speech.sounding else Floor.THINKING
-
-    def _put_by(self, item_id: str) -> None:
-        """A turn of the person of which no words will come: the next connection is told its sound."""
-        kept = self._continuity.kept
-        if sound := kept.sound_of(item_id):
-            self._continuity.history.heard_unwritten(item_id, sound)
-        kept.safe(item_id)
+        self._speech.close_drained()
+        self._show(*self._transcript.to_show())
+        self._server.clear()
 
     def _resume(self, knows: int, last_s: float | None) -> None:
         """A new connection is ready: it is told what was said, then what it may not have heard."""
         continuity = self._continuity
-        late = [*self._transcript.pending, *self._calls.orphans]
-        self._rehearing_until = self._now + _REHEARING_S if continuity.kept.open else 0.0
-        self._server += continuity.back(knows, late)
+        self._tell(continuity.back(knows, self._late))
         self._patience.heard(self._now)
         self._transcript.knows(str(word.item["id"]) for word in continuity.history.since(0))
+        self._transcript.resume()
         continuity.lives(self._opening)
         self._ask_what_is_owed()
         self._server += self._responses.to_server()
-        self._server += [client.AppendAudio(piece) for piece in continuity.kept.again(last_s)]
+        self._server += continuity.again(last_s, self._now)
+        if continuity.kept.rehearing:
+            self._probe(continuity.kept.length_s)  # a slow line takes as long for the sound as it lasts
+
+    def _probe(self, backlog_s: float = 0.0) -> None:
+        if self._patience.probe(self._now, backlog_s):
+            self._server.append(client.UpdateSession({"type": "realtime"}, event_id=_PROBE))
+
+    @property
+    def _late(self) -> list[str]:
+        """Items and calls of which the last line is still to come."""
+        return [*self._transcript.pending, *self._calls.orphans]
+
+    def _tell(self, words: list[client.CreateItem]) -> None:
+        """Tell the server of what was said under earlier names; it will repeat them."""
+        self._server += words
+        self._transcript.knows(str(word.item["id"]) for word in words)
 
     def _ask_what_is_owed(self) -> None:
         """The reply that a lost connection did not give, once this one knows all that was heard."""
-        continuity = self._continuity
         ready = self.stage is Stage.READY and not self._speech.sounding and not self._calls.running
-        if continuity.owed and ready and not continuity.late:
-            continuity.owed = False
+        if ready and self._continuity.may_ask(self._late):
             self._ask({})
 
     # ---- a second connection, before the first grows too old
@@ -380,17 +394,19 @@ class Session:
     @property
     def _may_swap(self) -> bool:
         continuity = self._continuity
-        busy = self._responses.busy or self._calls.open or self._retries.waiting or continuity.owed
+        busy = self._waiting or continuity.kept.rehearing
         quiet = self.floor is Floor.QUIET and not self._transcript.waiting and not continuity.kept.open
         return not self._farewell.reason and continuity.may_swap(self._now, idle=not busy, quiet=quiet)
 
-    def _swap(self, standby: Standby) -> None:
-        calm = not self._continuity.kept.open and self.floor is Floor.QUIET
+    def _swap(self, standby: Standby, *, lost: bool = False) -> None:
+        """The standby takes over. `lost`: nobody knows since when the other one did not hear any more."""
+        doubtful = self._patience.doubtful  # the person may have spoken, and this server not have listened
         self._continuity.standby = None
         self._world.append(Swap())
         self._sever()
         self._opening = standby.opening
-        self._resume(standby.told, _OVERLAP_S if calm else None)
+        self._server += self._continuity.to_standby()  # what was still to be said to it
+        self._resume(standby.told, None if lost or self._continuity.kept.open or doubtful else _OVERLAP_S)
         self._show(told.Renewed(standby.session_id))
 
     def misread(self, message: str) -> None:
@@ -403,7 +419,7 @@ class Session:
 
     def receive(self, event: ServerEvent) -> None:
         """The server says a word."""
-        if self.stage is Stage.OVER or self._repeated(event):
+        if self.stage is Stage.OVER or self._too_early(event) or self._repeats.is_one(event):
             return
         self._patience.heard(self._now)
         match event:
@@ -457,18 +473,10 @@ class Session:
                 assert_never(event)
         self._after()
 
-    def _repeated(self, event: ServerEvent) -> bool:
-        """The very same word came before: something on the way says things twice."""
-        if not event.event_id or self._names_repeat:
-            return False
-        before = self._said.get(event.event_id)
-        if before is not None:
-            self._names_repeat = before != event  # a server that names different words alike: its names say nothing
-            return not self._names_repeat
-        self._said[event.event_id] = event
-        if len(self._said) > _WORDS_KEPT:
-            del self._said[next(iter(self._said))]
-        return False
+    def _too_early(self, event: ServerEvent) -> bool:
+        """A new connection has not agreed on the settings yet: what it says of a conversation means nothing."""
+        opens = isinstance(event, server.SessionCreated | server.SessionUpdated | server.ServerError)
+        return self._met and self.stage is not Stage.READY and not opens
 
     def _receive_session(self, event: server.SessionCreated | server.SessionUpdated) -> None:
         if isinstance(event, server.SessionCreated):
@@ -486,6 +494,8 @@ class Session:
             self._continuity.lives(self._opening)
             if self.settings.max_s is not None:
                 self._end_at = self._now + self.settings.max_s
+        else:
+            self._continuity.has_it_all(self._now)  # the answer to a probe
 
     def _receive_person(
         self,
@@ -496,23 +506,20 @@ class Session:
         | server.TranscriptionFailed,
     ) -> None:
         match event:
-            case server.SpeechStarted() if event.item_id and event.item_id == self._turn:
+            case server.SpeechStarted() if event.item_id and event.item_id == self._continuity.turn:
                 pass  # it has stopped already: the two came in the wrong order
             case server.SpeechStarted():
-                self._rehearing_until = 0.0
-                self._continuity.kept.started(event.audio_start_ms)
+                self._continuity.started(event.audio_start_ms)
                 self._move(Signal.SPEECH_STARTED)
                 self._patience.nothing_owed()
                 self._interrupt(cancel=not self.settings.interrupt_response)
                 self._show(told.SpeechBegan(event.item_id, event.audio_start_ms))
             case server.SpeechStopped():
                 self._show(told.SpeechEnded(event.item_id, event.audio_end_ms))
-                self._continuity.kept.stopped(event.item_id, event.audio_end_ms)
-                self._turn_ended(event.item_id)
+                self._turn_ended(event.item_id, event.audio_end_ms)
             case server.AudioCommitted():
                 self._transcript.person_spoke(event.item_id, event.previous_item_id)
-                self._continuity.kept.stopped(event.item_id, None)
-                self._turn_ended(event.item_id)
+                self._turn_ended(event.item_id, None)
             case server.TranscriptionCompleted():
                 self._transcript.person_said(event.item_id, event.transcript.strip())
                 self._continuity.kept.safe(event.item_id)
@@ -520,12 +527,10 @@ class Session:
                 self._transcript.person_said(event.item_id, "")
                 self._transcription_failed(event.error)
 
-    def _turn_ended(self, item_id: str) -> None:
+    def _turn_ended(self, item_id: str, ms: int | None) -> None:
         """The person has spoken; the server will answer by itself, once for each turn."""
-        if item_id == self._turn:
+        if not self._continuity.ended(item_id, ms):
             return
-        self._turn = item_id
-        self._continuity.owed = False  # what an earlier turn is owed, the answer to this one gives
         self._responses.expect()
         self._move(Signal.SPEECH_STOPPED)
         self._move(Signal.ASKED)
@@ -573,7 +578,8 @@ class Session:
             self._fail(found.code, found.message, "refused", found.raw)
         else:
             error = server.ServerError(mapping(mapping(response.get("status_details")).get("error")))
-            wanted = self.floor is Floor.THINKING and not (self._responses.busy or self._farewell.reason)
+            overtaken = self._responses.busy or self._calls.open or self._farewell.reason
+            wanted = self.floor is Floor.THINKING and not overtaken
             pause_s = self._retries.failed(error, options, self._now) if wanted else None
             self._show(found)
             if pause_s is not None:
@@ -600,11 +606,14 @@ class Session:
         elif self._opening.concerns(error):
             self._settings_refused(error)
         else:
-            expected = self._responses.refused(error) or weight is Weight.EXPECTED
+            expected = self._responses.refused(error) or weight is Weight.EXPECTED or error.caused_by == _PROBE
             self._show(told.Errored(error.code, error.message, fatal=False, raw=error.error, expected=expected))
 
     def _settings_refused(self, error: server.ServerError) -> None:
         answer = self._opening.refused(error, self._now)
+        if answer is None and self._continuity.lost_at is not None:
+            self._try_again(error.code, error.message)  # it was agreed on once
+            return
         if answer is None:
             self._fail(error.code, self._opening.complaint(error), "settings", error.error)
             return
@@ -644,15 +653,18 @@ class Session:
         self._world += self._continuity.to_world()
 
     def _remember(self, line: Happening) -> None:
-        if isinstance(line, told.AssistantSaid):
-            self._settle_turns()  # they were said before it
-        self._server += self._continuity.saw(line)
+        if isinstance(line, told.AssistantSaid):  # the turns were said before it, but for one that waits for its reply
+            waits = self.floor is Floor.THINKING
+            self._continuity.settle(self._transcript.awaits, but=self._continuity.turn if waits else None)
+        self._tell(self._continuity.saw(line))
 
     def _ask(self, options: Mapping[str, Any]) -> None:
+        reopens = self._continuity.lost_at is not None
+        self._continuity.owed = reopens
         if self.stage is Stage.READY:
             self._responses.want(options)
-        else:
-            self._continuity.owed = True
+        elif not reopens:
+            return  # goodbye was said, and the server is gone
         self._move(Signal.ASKED)
         self._owed_since_now()
 
@@ -674,27 +686,28 @@ class Session:
         self._show(*self._transcript.to_show())
         self._ask_what_is_owed()
         self._server += self._responses.to_server()
-        waiting = self._retries.waiting or self._continuity.owed
-        if not (self._responses.busy or self._calls.open or self._speech.sounding or waiting):
-            self._settle_turns()
+        if not (self._waiting or self._speech.sounding):
+            self._continuity.settle(self._transcript.awaits)
             self._move(Signal.SETTLED)
+        self._continuity.tick(self._now, self._opening)
         if (standby := self._continuity.standby) and self._may_swap:
             self._swap(standby)
             self._after()
             return
+        self._world += self._continuity.to_world()
         reason = self._farewell.reason
         if (
             reason
             and self.floor is Floor.QUIET
+            and not self._continuity.unheard
             and self._farewell.may_end(self._now, words_owed=self._transcript.waiting)
         ):
             self._finish(reason)
 
-    def _settle_turns(self) -> None:
-        """Turns that were answered, and of which no words will come, need not be kept to be said again."""
-        for item_id in self._continuity.kept.unsafe():
-            if not self._transcript.awaits(item_id):
-                self._put_by(item_id)
+    @property
+    def _waiting(self) -> bool:
+        """A reply, or a function, is waited for."""
+        return self._responses.busy or self._calls.open or self._retries.waiting or self._continuity.owed
 
     def _follow_calls(self) -> None:
         """One response after all outputs; none where the server answers a new turn, or where goodbye was said already."""

@@ -49,6 +49,7 @@ class Timeouts:
         stalls: how often in turn; then the talk ends with `no_reply`.
         reconnect_s: how long a new connection is tried for; then the talk ends with `lost`.
         backoff_first_s, backoff_longest_s: the pause after the first failed try; it doubles up to the longest.
+        noticed_s: for the server to notice speech in what it is told again after a loss; then it goes as an item.
         kept_s: of the microphone's sound that is kept for a new connection where no turn is open.
         renew_before_s: before `session.expires_at` a second connection is made ready (at half of a shorter life).
         life_s: how long a session lives whose `expires_at` cannot be true by this machine's clock.
@@ -65,9 +66,23 @@ class Timeouts:
     reconnect_s: float = 120.0
     backoff_first_s: float = 0.5
     backoff_longest_s: float = 8.0
+    noticed_s: float = 5.0
     kept_s: float = 60.0
     renew_before_s: float = 120.0
     life_s: float = 1_800.0
+
+    @classmethod
+    def of(cls, server: str) -> Timeouts:
+        """Those for a kind of server (`Choice.kind`)."""
+        return _OF.get(server, cls())
+
+
+# A model on this machine, or on one of the person's own, may think for longer than those of a data centre, most of all where
+# the machine is busy; an engine of ours that dies says so.
+_OF: Mapping[str, Timeouts] = {
+    "offline": Timeouts(created_s=60.0, updated_s=60.0, response_created_s=60.0, reply_s=120.0, stall_s=None),
+    "custom": Timeouts(stall_s=20.0),
+}
 
 
 @dataclass(frozen=True, slots=True)

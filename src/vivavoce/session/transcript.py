@@ -7,7 +7,7 @@ the words it answers, but not for ever (`overdue`), and a failed transcription s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -99,6 +99,7 @@ class Transcript:
         self._entries: dict[str, Entry] = {}  # not yet shown, or shown without the words that are still to come
         self._order: list[str] = []  # not yet shown
         self._gone: set[str] = set()
+        self._earlier = 0  # so many of `_order` came on an earlier connection: before all that this one says
         self._now = 0.0
         self._out: list[Happening] = []
 
@@ -106,6 +107,7 @@ class Transcript:
         """Drain the lines that may be shown, in order."""
         while self._order and self._let_out(self._entries[self._order[0]]):
             item_id = self._order.pop(0)
+            self._earlier = max(self._earlier - 1, 0)
             if self._entries[item_id].settled:
                 del self._entries[item_id]
                 self._gone.add(item_id)
@@ -124,22 +126,33 @@ class Transcript:
             if entry.who is Who.PERSON and not entry.settled:
                 entry.who, entry.settled = Who.PLACE, True
 
-    def sever(self) -> None:
-        """The connection is gone: words that have not come will not come, and its names mean nothing any more."""
+    def sever(self, sounds: Callable[[str], bool]) -> None:
+        """The connection is gone: words that have not come will not come, and its names mean nothing any more.
+
+        `sounds`: that item of the assistant is still to be heard, or judged.
+        """
         self._gone.clear()
         for item_id, entry in list(self._entries.items()):
-            if entry.who is Who.PERSON and not entry.settled:
+            if entry.settled:
+                continue
+            if entry.who is Who.PERSON:
                 entry.who, entry.settled = Who.PLACE, True
                 if item_id not in self._order:
                     del self._entries[item_id]
+            elif not sounds(item_id):
+                self.close(item_id, interrupted=True)
 
     @property
     def pending(self) -> list[str]:
         """Items, in order, of which the last line is still to come."""
         return list(self._order)
 
+    def resume(self) -> None:
+        """A new connection: what it says stands behind all that is still to be shown."""
+        self._earlier = len(self._order)
+
     def knows(self, item_ids: Iterable[str]) -> None:
-        """These items were shown already, under names of another connection."""
+        """These items were shown already, under other names."""
         self._gone.update(item_ids)
 
     def awaits(self, item_id: str) -> bool:
@@ -162,9 +175,9 @@ class Transcript:
 
     def _place_behind(self, previous_id: str | None) -> int:
         if previous_id in self._order:
-            return self._order.index(previous_id) + 1
+            return max(self._order.index(previous_id) + 1, self._earlier)
         shown = previous_id in self._gone or previous_id in self._entries
-        return 0 if shown else len(self._order)
+        return self._earlier if shown else len(self._order)
 
     def item(self, item: Mapping[str, Any], previous_id: str | None) -> None:
         """An item is in the conversation: whose it is, and its place. One that is neither person's has only a place."""
