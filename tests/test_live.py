@@ -23,12 +23,14 @@ from vivavoce.events.client import (
     AppendAudio,
     CancelResponse,
     ClientEvent,
+    CommitAudio,
     CreateItem,
     CreateResponse,
     TruncateItem,
     UpdateSession,
 )
 from vivavoce.events.server import (
+    AudioCommitted,
     AudioDelta,
     OutputItemAdded,
     OutputItemDone,
@@ -444,3 +446,33 @@ def test_a_part_that_cannot_be_closed_is_told_and_the_others_are_closed() -> Non
     assert wire.closed == 1
     assert screen.of(Errored)[-1].message == "RuntimeError: stuck"
     assert screen.shown[-1] == Ended("goodbye")
+
+
+def test_each_press_of_the_button_begins_a_turn_or_ends_it() -> None:
+    pressed: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def button() -> AsyncIterator[None]:
+        while await pressed.get():
+            yield None
+
+    microphone = MemoryMicrophone(ends=False)
+
+    def speak(_: list[ClientEvent]) -> bool:
+        pressed.put_nowait(True)
+        microphone.hear(silence(200))
+        return True
+
+    def stop(words: list[ClientEvent]) -> bool:
+        if not told(AppendAudio)(words):
+            return False
+        pressed.put_nowait(True)
+        return True
+
+    committed = AudioCommitted("u", None)
+    wire = ListWire(*OPENING, speak, stop, told(CommitAudio), committed, told(CreateResponse), *REPLY, *FINISH)
+    settings = Settings(push_to_talk=True)
+    outcome, screen = hold(wire, settings=settings, microphone=microphone, button=button())
+    assert outcome == Outcome("goodbye")
+    assert [type(line).TYPE for line in screen.shown[:3]] == ["ready", "speech_started", "speech_stopped"]
+    kinds = [type(word) for word in wire.told]
+    assert kinds.index(CommitAudio) == kinds.index(AppendAudio) + 1

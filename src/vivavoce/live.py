@@ -58,9 +58,10 @@ class Performer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a talk is made of. `typed` are lines of a keyboard; `functions`, `performer`, `typed` and `tape` may be absent.
+    """What a talk is made of. `functions`, `performer`, `typed`, `tape` and `button` may be absent.
 
-    `typed_only`: nobody speaks, so the end of `typed` is the end of the talk.
+    `typed` are lines of a keyboard; `typed_only`: nobody speaks, so the end of `typed` is the end of the talk. Each press of
+    the `button` (push to talk) begins a turn or ends it.
     """
 
     session: Session
@@ -73,6 +74,7 @@ class Parts:
     typed: AsyncIterator[str] | None = None
     typed_only: bool = False
     tape: Tape | None = None
+    button: AsyncIterator[None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,8 @@ class Talk:
             jobs.append(self._parts.performer.perform(self))
         if self._parts.typed:
             jobs.append(self._read(self._parts.typed))
+        if self._parts.button:
+            jobs.append(self._press(self._parts.button))
         return jobs
 
     def _begin(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
@@ -273,6 +277,11 @@ class Talk:
             self.type(line)
         if self._parts.typed_only:
             self._input(self._session.leave_when_quiet, "script_done")
+
+    async def _press(self, button: AsyncIterator[None]) -> None:
+        await self._ready.wait()
+        async for _ in button:
+            self._input(self._session.release if self._session.pressed else self._session.press)
 
     async def _call(self, call: Call) -> None:
         functions = self._parts.functions

@@ -51,3 +51,53 @@ def test_a_few_connections_are_tried_in_turn_and_a_reply_begins_the_count_anew()
     assert [patience.stalled() for _ in range(3)] == [True, True, False]
     patience.replied()
     assert patience.stalled()
+
+
+# ---- a server that may be deaf
+
+
+def test_a_loud_sound_without_a_word_after_it_is_asked_about_after_half_the_time_of_a_stall() -> None:
+    patience = Patience(WAITS)
+    assert patience.probe_at is None
+    patience.loud(3.0)
+    patience.loud(4.0)
+    assert patience.doubtful
+    assert patience.probe_at == 8.0
+    assert patience.probe(8.0)
+    assert patience.probe_at is None, "it was asked"
+    assert patience.silent_at(owed=False) == 13.0
+    patience.heard(9.0)
+    assert not patience.doubtful
+    assert patience.silent_at(owed=False) is None
+
+
+def test_a_server_that_has_sound_to_take_first_has_so_much_longer_to_answer() -> None:
+    patience = Patience(WAITS)
+    assert patience.probe(8.0, backlog_s=60.0)
+    assert patience.silent_at(owed=False) == 73.0
+
+
+def test_a_server_that_never_answers_a_probe_is_not_asked_for_ever() -> None:
+    patience = Patience(WAITS)
+    for _ in range(2):
+        assert patience.probe(8.0)
+        patience.severed()
+        assert patience.silent_at(owed=False) is None
+    assert not patience.probe(8.0)
+    patience.loud(9.0)
+    assert not patience.doubtful
+
+
+def test_an_answer_to_a_probe_begins_the_count_anew() -> None:
+    patience = Patience(WAITS)
+    patience.probe(8.0)
+    patience.heard(9.0)
+    assert all(patience.probe(10.0) for _ in range(2))
+    assert not patience.probe(10.0)
+
+
+def test_a_server_that_may_be_silent_for_ever_is_not_probed() -> None:
+    patience = Patience(Timeouts(stall_s=None))
+    patience.loud(0.0)
+    assert patience.probe_at is None
+    assert not patience.probe(0.0)

@@ -1052,3 +1052,19 @@ def test_a_standby_that_nobody_wants_any_more_may_say_what_it_likes() -> None:
     talk.do(talk.session.standby_gone, "lost", "cut")
     assert talk.second == []
     assert talk.did == []
+
+
+def test_a_server_that_only_repeats_what_it_was_told_and_falls_silent_is_given_up() -> None:
+    """Found by seed 331 of bench/chaos.py: the echo of the history is no answer to what was asked behind it."""
+    talk = Conversation(WRITTEN)
+    a_turn(talk, 1)
+    talk.do(talk.session.hear, VOICE)
+    talk.says(began("u2"))
+    lose(talk)
+    come_back(talk)
+    for name in ("viva_line_1", "viva_line_2"):
+        talk.says(said.ItemAdded({"id": name, "type": "message", "role": "user", "content": []}))
+    talk.wait(10.0)
+    assert len(talk.deeds(Reopen)) == 2
+    come_back(talk, "sess_3")
+    assert VOICE in b"".join(word.audio for word in talk.words(AppendAudio)[-1:])

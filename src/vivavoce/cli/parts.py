@@ -26,6 +26,7 @@ from vivavoce.session.happenings import Warned
 from vivavoce.session.session import Session
 from vivavoce.session.settings import INSTRUCTIONS, Settings, Timeouts
 from vivavoce.tape.recorder import Recorder
+from vivavoce.terminal.button import presses
 from vivavoce.terminal.commands import turns
 from vivavoce.terminal.keyboard import typed_lines
 from vivavoce.terminal.plain import PlainLines
@@ -54,6 +55,10 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         _announce(screen, line)
     toolbox = _toolbox(wishes, screen, started)
     lines = _lines(wishes)
+    if wishes.push_to_talk and (lines or not _has_keyboard()):
+        raise BadSettings(
+            "--push-to-talk needs a terminal, whose space bar is the button, and a microphone: leave --mic FILE and --say out."
+        )
     if lines and lines[0].after_first_sound_s is not None:
         _announce(screen, "The first recording has no reply before it: what follows its @ is not used.")
     settings = _settings(wishes, choice, toolbox)
@@ -69,9 +74,10 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         option == "--mic" and _recording_path(value) is None and value != "none" for option, value in wishes.turns
     )
     script = Script(lines, voice, stay=devices) if lines else None
-    typed = _typed(screen, microphone, speaker) if _has_keyboard() else None
+    button = presses(sys.stdin.fileno()) if wishes.push_to_talk else None
+    typed = _typed(screen, microphone, speaker) if _has_keyboard() and button is None else None
     typed_only = not lines and isinstance(microphone, MemoryMicrophone)
-    return Parts(Session(settings), wire, microphone, speaker, screen, toolbox, script, typed, typed_only, tape)
+    return Parts(Session(settings), wire, microphone, speaker, screen, toolbox, script, typed, typed_only, tape, button)
 
 
 def _offline_installed() -> bool:
@@ -132,6 +138,7 @@ def _settings(wishes: Wishes, choice: choose.Choice, toolbox: Toolbox) -> Settin
         threshold=wishes.threshold,
         silence_ms=wishes.silence,
         semantic=wishes.semantic,
+        push_to_talk=wishes.push_to_talk,
         tools=toolbox.schemas,
         max_s=wishes.max_minutes * 60 if wishes.max_minutes else None,
         timeouts=Timeouts.of(choice.kind),

@@ -17,14 +17,16 @@ from vivavoce.terminal.plain import PlainLines
 Screen = JsonLines | PlainLines
 
 
-def screen(out: TextIO, *, as_json: bool, plain: bool, verbose: bool, listening: bool = True) -> Screen:
-    """JSON lines, or lines for people. `listening`: there is a microphone."""
+def screen(
+    out: TextIO, *, as_json: bool, plain: bool, verbose: bool, listening: bool = True, pressed: bool = False
+) -> Screen:
+    """JSON lines, or lines for people. `listening`: there is a microphone; `pressed`: it has a button."""
     if as_json:
         return JsonLines(out)
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="backslashreplace")  # a word the terminal cannot write must not end the talk
     colour = out.isatty() and not plain and not os.environ.get("NO_COLOR")
-    return PlainLines(out, colour=colour, verbose=verbose, listening=listening)
+    return PlainLines(out, colour=colour, verbose=verbose, listening=listening, pressed=pressed)
 
 
 def failed(error: VivaError, t: float, *, as_json: bool) -> None:

@@ -52,6 +52,7 @@ class Wishes:
     silence: int | None
     threshold: float | None
     semantic: bool
+    push_to_talk: bool
     max_minutes: float | None
     tape: Path | None
     brain: str
@@ -119,6 +120,9 @@ class _OrderedCommand(click.Command):
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="X", help="How sure it must be that you speak, 0 to 1."
 )
+@click.option(
+    "--push-to-talk", is_flag=True, help="You say when you speak: press space or Enter, and again when you are done."
+)
 @click.option("--semantic", is_flag=True, help="Let the server judge from your words when you are done.")
 @click.option(
     "--max-minutes", type=click.FloatRange(0, min_open=True), metavar="N", help="End the talk after N minutes."
@@ -161,7 +165,14 @@ def talk(ctx: click.Context, /, **given: object) -> None:
 
     started = time.monotonic()
     listening = not wishes.turns or any(option == "--mic" and value != "none" for option, value in wishes.turns)
-    lines = screen(sys.stdout, as_json=wishes.json, plain=wishes.plain, verbose=wishes.verbose, listening=listening)
+    lines = screen(
+        sys.stdout,
+        as_json=wishes.json,
+        plain=wishes.plain,
+        verbose=wishes.verbose,
+        listening=listening,
+        pressed=wishes.push_to_talk,
+    )
     try:
         outcome, terminated = asyncio.run(_hold(wishes, lines, started))
     except VivaError as error:

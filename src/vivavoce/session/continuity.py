@@ -195,6 +195,16 @@ class Continuity:
             self._heard_out_at = now + self._waits.noticed_s
         return pieces
 
+    def put_by(self, item_id: str) -> None:
+        """What was said just now is a turn that no server has committed: it goes with the history."""
+        self.ended(item_id, None)
+        self.settle(lambda _: False)
+
+    def nothing_again(self) -> list[CreateItem]:
+        """A new connection that notices no speech by itself: a turn it would have to hear again is told as an item."""
+        self.kept.again(0.0)
+        return self._as_item()
+
     def has_it_all(self, now: float) -> None:
         """The server answers what was said to it behind the sound: it will notice soon who is in that, or nobody is."""
         if self._heard_out_at is not None and self._told_again is None:  # else a turn in it is known to be missing
@@ -205,6 +215,9 @@ class Continuity:
         if self._heard_out_at is None or now < self._heard_out_at:
             return []
         self.kept.heard_out()
+        return self._as_item()
+
+    def _as_item(self) -> list[CreateItem]:
         told_again = self._told_again
         self._heard()
         if told_again is None:

@@ -59,6 +59,16 @@ class Kept:
         if len(self._sound) > limit:
             self._let_go(self._first + len(self._sound) - limit)
 
+    def pressed(self) -> None:
+        """The person begins to speak with the next sound, and says so."""
+        self._began = self._first + len(self._sound)
+
+    def forget_press(self) -> None:
+        """What was said since `pressed` is no turn."""
+        if self._began is not None:
+            del self._sound[max(self._began - self._first, 0) :]
+            self._began = None
+
     def started(self, ms: int) -> None:
         """The server hears the person since `ms`."""
         self.rehearing = False

@@ -26,10 +26,12 @@ class Patience:
         """The person speaks: what was owed is overtaken."""
         self._owed_since = None
 
-    def heard(self, now: float) -> None:
-        """The server said something."""
+    def heard(self, now: float, *, echo: bool = False) -> None:
+        """The server said something; `echo`: it repeats what it was told, which may have been long before it fell silent."""
         self._heard_at = now
         self._suspected = False
+        if echo:
+            return
         self._loud_at = None
         if self._answer_by is not None:
             self._answer_by = None

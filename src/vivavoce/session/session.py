@@ -24,6 +24,7 @@ from vivavoce.events.server import ServerEvent
 from vivavoce.events.word import Unknown
 from vivavoce.pcm import peak
 from vivavoce.session import happenings as told
+from vivavoce.session.button import MIN_MS, Button
 from vivavoce.session.calls import Calls
 from vivavoce.session.continuity import Continuity
 from vivavoce.session.effects import Effect, Finish, Hush, Show, Swap
@@ -44,6 +45,7 @@ from vivavoce.session.trouble import Weight, mapping, outcome, weigh
 
 _PROBE = "viva_probe"  # a sparse `session.update` that changes nothing: a server that lives answers it
 _LOUD = 1_000  # of 32,767: louder than the noise of a room, softer than a voice near the microphone
+_ECHOES = (server.ItemAdded, server.ItemCreated, server.ItemDone, server.ItemTruncated, server.ItemDeleted)
 _EXPIRED = "session_expired"
 _OVERLAP_S = 5.0  # what a server hears again that takes over in a quiet moment: the word that is just beginning
 
@@ -68,6 +70,7 @@ class Session:
         self._repeats = Repeats()
         self._now = 0.0
         self._patience = Patience(waits)
+        self._button = Button()
         self._end_at: float | None = None
         self._due: float | None = (
             None  # the earliest of all deadlines, and whether that is still true: asked 100 times a second
@@ -192,6 +195,10 @@ class Session:
         """
         if not pcm or self._deaf or not self._met:
             return
+        if self.settings.push_to_talk:
+            if not self._button.pressed:
+                return
+            self._button.hear(len(pcm))
         ready = self.stage is Stage.READY
         if ready:
             self._server.append(client.AppendAudio(pcm))
@@ -204,6 +211,42 @@ class Session:
     def _deaf(self) -> bool:
         """The farewell is heard to its end: after goodbye only a turn that had already begun is listened to."""
         return self._farewell.reason is not None and self.floor is not Floor.LISTENING
+
+    @property
+    def pressed(self) -> bool:
+        """Push to talk: the person speaks."""
+        return self._button.pressed
+
+    def press(self) -> None:
+        """Push to talk: a turn begins. It interrupts a reply; only sound between this and `release` is sent."""
+        if not self._met or self.stage is Stage.OVER or self._farewell.reason or self._button.pressed:
+            return
+        self._interrupt(cancel=True)
+        self._button.press()
+        self._continuity.kept.pressed()
+        self._move(Signal.SPEECH_STARTED)
+        self._patience.nothing_owed()
+        self._show(told.SpeechBegan("", 0))
+        self._after()
+
+    def release(self) -> None:
+        """Push to talk: the turn ends, and is answered; less than 100 ms of sound is none."""
+        if self.stage is Stage.OVER or not self._button.pressed:
+            return
+        ready = self.stage is Stage.READY
+        self._move(Signal.SPEECH_STOPPED)
+        self._show(told.SpeechEnded("", 0))
+        if not self._button.release():
+            self._server += [client.ClearAudio()] if ready else []
+            self._continuity.kept.forget_press()
+            self._warn("too_short", f"That was too short: a turn is at least {MIN_MS} ms of sound.")
+        else:
+            if ready:
+                self._server.append(client.CommitAudio())
+            else:
+                self._continuity.put_by(self._button.unsent())
+            self._ask({})
+        self._after()
 
     def type(self, text: str) -> None:
         """A typed turn. It interrupts a reply as speech does, but here the server must be told to stop."""
@@ -325,6 +368,8 @@ class Session:
         answered_late = self._calls.open and not self._calls.running
         owed = self._responses.owes(self._speech.whole) or answered_late or self._retries.waiting
         owed = owed and self.floor is not Floor.LISTENING  # the server will answer what is being said
+        if self._button.committing:
+            self._continuity.put_by(self._button.unsent())
         self._speech.sever()
         self._transcript.sever(self._speech.knows)
         self._continuity.sever(self._transcript.awaits, owed=owed, silent=self.floor is Floor.THINKING)
@@ -349,6 +394,10 @@ class Session:
         continuity.lives(self._opening)
         self._ask_what_is_owed()
         self._server += self._responses.to_server()
+        if self.settings.push_to_talk and not self._button.pressed:
+            self._tell(continuity.nothing_again())
+            self._ask_what_is_owed()
+            return
         self._server += continuity.again(last_s, self._now)
         if continuity.kept.rehearing:
             self._probe(continuity.kept.length_s)  # a slow line takes as long for the sound as it lasts
@@ -421,7 +470,7 @@ class Session:
         """The server says a word."""
         if self.stage is Stage.OVER or self._too_early(event) or self._repeats.is_one(event):
             return
-        self._patience.heard(self._now)
+        self._patience.heard(self._now, echo=isinstance(event, _ECHOES))
         match event:
             case server.SessionCreated() | server.SessionUpdated():
                 self._receive_session(event)
@@ -518,6 +567,7 @@ class Session:
                 self._show(told.SpeechEnded(event.item_id, event.audio_end_ms))
                 self._turn_ended(event.item_id, event.audio_end_ms)
             case server.AudioCommitted():
+                self._button.committing = False
                 self._transcript.person_spoke(event.item_id, event.previous_item_id)
                 self._turn_ended(event.item_id, None)
             case server.TranscriptionCompleted():
@@ -531,7 +581,8 @@ class Session:
         """The person has spoken; the server will answer by itself, once for each turn."""
         if not self._continuity.ended(item_id, ms):
             return
-        self._responses.expect()
+        if not self.settings.push_to_talk:  # else it was asked for at the end of the turn
+            self._responses.expect()
         self._move(Signal.SPEECH_STOPPED)
         self._move(Signal.ASKED)
         self._owed_since_now()

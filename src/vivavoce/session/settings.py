@@ -98,6 +98,7 @@ class Settings:
         transcription_tentative: switch transcription off at the first failure instead of warning.
         threshold, prefix_padding_ms, silence_ms: of server_vad; None for the server's own.
         semantic: semantic_vad instead of server_vad.
+        push_to_talk: no voice activity detection: the person says when a turn begins and ends (`Session.press`, `release`).
         interrupt_response: the server cuts its own reply when the person speaks; False: we cancel it.
         noise_reduction: "near_field" (headset), "far_field" (speakers) or None.
         tools: function tools as the API wants them; the finish tool is added.
@@ -116,6 +117,7 @@ class Settings:
     prefix_padding_ms: int | None = None
     silence_ms: int | None = None
     semantic: bool = False
+    push_to_talk: bool = False
     interrupt_response: bool = True
     noise_reduction: Literal["near_field", "far_field"] | None = None
     tools: Sequence[Mapping[str, Any]] = ()
@@ -145,7 +147,9 @@ class Settings:
             "tool_choice": "auto",
         }
 
-    def _turn_detection(self) -> dict[str, Any]:
+    def _turn_detection(self) -> dict[str, Any] | None:
+        if self.push_to_talk:
+            return None  # null switches it off (reference section 3)
         flags = {"create_response": True, "interrupt_response": self.interrupt_response}
         if self.semantic:
             return {"type": "semantic_vad", **flags}

@@ -21,12 +21,28 @@ _COLOURS = {"you": "36", "assistant": "32", "note": "2", "warning": "33", "error
 class PlainLines:
     """The Screen of `viva talk`."""
 
-    def __init__(self, out: TextIO, *, colour: bool = False, verbose: bool = False, listening: bool = True) -> None:
-        """`colour`: ANSI colours; `verbose`: raw JSON of errors, harmless errors, usage; `listening`: there is a microphone."""
+    def __init__(
+        self,
+        out: TextIO,
+        *,
+        colour: bool = False,
+        verbose: bool = False,
+        listening: bool = True,
+        pressed: bool = False,
+    ) -> None:
+        """Where the lines go.
+
+        Args:
+            out: whole lines are written and flushed.
+            colour: with ANSI colours.
+            verbose: with raw JSON of errors, harmless errors, usage.
+            listening: there is a microphone.
+            pressed: it listens only between two presses of a key.
+        """
         self._out = out
         self._colour = colour
         self._verbose = verbose
-        self._listening = listening
+        self._invitation = _INVITATIONS[listening, pressed]
         self._held = ""
         self._speaker_named = False
 
@@ -56,8 +72,7 @@ class PlainLines:
         match happening:
             case told.Ready():
                 self._line("note", f"Connected to {happening.server}, model {happening.model}.")
-                how = "Listening. Speak when you like" if self._listening else "Type a line when you like"
-                self._line("note", f"{how}; to finish, just say goodbye.")
+                self._line("note", f"{self._invitation}; to finish, just say goodbye.")
             case told.Called():
                 self._line(
                     "note", f"[call] {happening.name}({_spoken(happening.arguments)}) -> {_spoken(happening.output)}"
@@ -112,6 +127,12 @@ class PlainLines:
         print(text, file=self._out, flush=True)
 
 
+_INVITATIONS: Mapping[tuple[bool, bool], str] = {
+    (True, False): "Listening. Speak when you like",
+    (True, True): "Press space or Enter, speak, and press again when you are done",
+    (False, False): "Type a line when you like",
+    (False, True): "Type a line when you like",
+}
 _FAREWELLS: Mapping[str, str] = {
     "goodbye": "Goodbye.",
     "script_done": "Every turn is done.",
