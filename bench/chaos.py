@@ -49,7 +49,7 @@ from vivavoce.testing import Talk as Behaving
 from vivavoce.wire.factory import wire_for
 
 TURN_MS = 600
-LIFE_S = 60.0  # of a session
+LIFE_S = 24.0  # of a session: connections are renewed every 12 s
 ANSWERED_WITHIN_S = 200.0  # a stalled server is noticed after 10 s, a row of refusals is over sooner than after this
 HANG_S = 3600.0
 WAITS = Timeouts(stalls=5)

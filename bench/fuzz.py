@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ with atheris.instrument_imports(include=["vivavoce"]):
     from vivavoce.errors import ProtocolError
     from vivavoce.events import codec
     from vivavoce.events.client import AppendAudio, TruncateItem, UpdateSession
+    from vivavoce.events.server import ServerEvent
     from vivavoce.pcm import bytes_to_ms
     from vivavoce.session.effects import Finish, Play
     from vivavoce.session.opening import Stage
@@ -39,6 +41,7 @@ WORDS = [
     for path in sorted(REFERENCE.glob("*.json"))
     if not path.name.startswith("http-") and ".client." not in path.name
 ]
+SERVER_WORDS = frozenset(typing.get_args(ServerEvent))
 IDS = ["a", "b", "c", "resp_1", "resp_2", "item_1", "item_2", "call_1", "viva_line_1", "viva_typed_1", "", "root"]
 ID_FIELDS = ("item_id", "response_id", "call_id", "previous_item_id", "event_id", "id")
 
@@ -119,7 +122,8 @@ class Drive:
             event = codec.decode(json.dumps(self.bent(WORDS[self.dice.ConsumeIntInRange(0, len(WORDS) - 1)])))
         except ProtocolError:
             return
-        self.do(verb, event)
+        if type(event) in SERVER_WORDS:  # a wire never gives the session a word that only we may say
+            self.do(verb, event)
 
     def bent(self, value: Any) -> Any:
         """A word with other names, and now and then something else where it matters little."""

@@ -1068,3 +1068,20 @@ def test_a_server_that_only_repeats_what_it_was_told_and_falls_silent_is_given_u
     assert len(talk.deeds(Reopen)) == 2
     come_back(talk, "sess_3")
     assert VOICE in b"".join(word.audio for word in talk.words(AppendAudio)[-1:])
+
+
+def test_a_server_that_owes_a_reply_when_its_time_is_over_may_not_have_listened_and_all_is_said_again() -> None:
+    """Found by seed 2037 of bench/chaos.py."""
+    waits = Timeouts(stall_s=None, reply_s=1_000.0)
+    talk = Conversation(Settings(transcription_model="w", timeouts=waits), ready=False)
+    renewing(talk)
+    talk.wait(3480.0)
+    talk.says(*turn("u1"), written("u1", "Hello?"), created("R1"), *spoken("R1", "a1", 100))
+    talk.heard("a1", 100)
+    stand_by(talk)
+    for _ in range(11):
+        talk.wait(10.0)
+        talk.do(talk.session.hear, loud(1000, 3))
+    assert talk.deeds(Swap) == [Swap()]
+    told_again = b"".join(word.audio for word in talk.words(AppendAudio)[10:])
+    assert told_again.startswith(loud(10_000, 3))

@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -32,6 +34,9 @@ from vivavoce.terminal.keyboard import typed_lines
 from vivavoce.terminal.plain import PlainLines
 from vivavoce.tools import Toolbox
 from vivavoce.tools import load as load_tools
+
+if TYPE_CHECKING:
+    from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 
 _OFFLINE_PACKAGES = ("ctranslate2", "tokenizers", "onnxruntime", "xllamacpp", "hibari")
 
@@ -68,6 +73,8 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         opened.push_async_callback(microphone.close)
         speaker = _speaker(wishes.speaker, [line.name for line in lines if isinstance(line, Recording)])
         opened.push_async_callback(speaker.close)
+        _keep_echo_out(wishes, screen, microphone, speaker)
+        settings = replace(settings, noise_reduction=_noise_reduction(wishes, choice, microphone, speaker))
         tape = _tape(wishes, settings, started)  # last: a talk that cannot begin leaves no folder
         opened.pop_all()
     devices = any(
@@ -258,6 +265,43 @@ def _speaker(name: str, recordings: Sequence[str]) -> Speaker:
     from vivavoce.devices.soundcard import SoundCardSpeaker  # noqa: PLC0415  # a file needs no sound card
 
     return SoundCardSpeaker(_device(name))
+
+
+def _keep_echo_out(wishes: Wishes, screen: Screen, microphone: Microphone, speaker: Speaker) -> None:
+    """Only a sound card brings the assistant's voice back to the microphone."""
+    cards = _cards(microphone, speaker)
+    if cards is None or wishes.push_to_talk:
+        return
+    from vivavoce.devices.echo import EchoControl  # noqa: PLC0415  numpy, which a talk without it does not need
+
+    control = EchoControl(wishes.echo)
+    _announce(screen, control.choice.sentence)
+    if control.choice.rung != "off":
+        cards[0].process(control, cards[1], control.news)
+
+
+def _cards(microphone: Microphone, speaker: Speaker) -> tuple[SoundCardMicrophone, SoundCardSpeaker] | None:
+    """The two, where both are sound cards."""
+    if "vivavoce.devices.soundcard" not in sys.modules:
+        return None  # nobody has opened one
+    from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker  # noqa: PLC0415  it is loaded
+
+    both = isinstance(microphone, SoundCardMicrophone) and isinstance(speaker, SoundCardSpeaker)
+    return (microphone, speaker) if both else None  # type: ignore[return-value]  # `both` is not followed
+
+
+def _noise_reduction(
+    wishes: Wishes, choice: choose.Choice, microphone: Microphone, speaker: Speaker
+) -> Literal["near_field", "far_field"] | None:
+    if wishes.noise_reduction in {"near", "far"}:
+        return "near_field" if wishes.noise_reduction == "near" else "far_field"
+    cards = _cards(microphone, speaker)
+    known = choice.kind in {"openai", "azure"}  # others may not have it
+    if wishes.noise_reduction == "off" or not known or cards is None:
+        return None
+    from vivavoce.devices.ladder import noise_field  # noqa: PLC0415  only for a card
+
+    return noise_field(cards[0].name, cards[1].name)
 
 
 def _tape(wishes: Wishes, settings: Settings, started: float) -> Recorder | None:

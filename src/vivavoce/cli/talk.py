@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -53,6 +53,8 @@ class Wishes:
     threshold: float | None
     semantic: bool
     push_to_talk: bool
+    echo: Literal["auto", "cancel", "gate", "off"]
+    noise_reduction: str
     max_minutes: float | None
     tape: Path | None
     brain: str
@@ -119,6 +121,20 @@ class _OrderedCommand(click.Command):
 @click.option("--silence", type=click.IntRange(0, 10_000), metavar="MS", help="Silence that ends your turn.")
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="X", help="How sure it must be that you speak, 0 to 1."
+)
+@click.option(
+    "--echo",
+    type=click.Choice(["auto", "cancel", "gate", "off"]),
+    default="auto",
+    show_default=True,
+    help="How the assistant is kept from hearing itself.",
+)
+@click.option(
+    "--noise-reduction",
+    type=click.Choice(["auto", "near", "far", "off"]),
+    default="auto",
+    show_default=True,
+    help="What the server expects of your microphone: near your mouth, or far from it.",
 )
 @click.option(
     "--push-to-talk", is_flag=True, help="You say when you speak: press space or Enter, and again when you are done."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from vivavoce.devices.bell import Bell
 from vivavoce.devices.capture import Capture
@@ -40,6 +41,7 @@ class SoundCardMicrophone:
         self._bell = Bell()
         self._capture = Capture(device, keep=False, card=card)
         self._troubles = self._capture.troubles
+        self._news: Callable[[], str | None] | None = None
         self._closed = False
 
     @property
@@ -56,8 +58,14 @@ class SoundCardMicrophone:
     def muted(self, muted: bool) -> None:
         self._capture.muted = muted
 
-    def process(self, processor: Processor, speaker: SoundCardSpeaker) -> None:
-        """From now on sound goes through `processor`, beside what `speaker` really plays. Both on the same card, once a talk."""
+    def process(
+        self, processor: Processor, speaker: SoundCardSpeaker, news: Callable[[], str | None] | None = None
+    ) -> None:
+        """From now on sound goes through `processor`, beside what `speaker` really plays. Both on the same card, once a talk.
+
+        `news`: what it has to say to the person, asked with the warnings.
+        """
+        self._news = news
         self._capture.process(processor, speaker.tap())
 
     async def read(self) -> bytes | None:
@@ -82,7 +90,8 @@ class SoundCardMicrophone:
     def warnings(self) -> list[Trouble]:
         """Sound that was overwritten because nobody read it, or lost before it came here; a device that went or came."""
         self._capture.warn()
-        return self._troubles.drain()
+        news = self._news() if self._news else None
+        return [*self._troubles.drain(), *([Trouble("echo", news)] if news else [])]
 
     async def close(self) -> None:
         """Free the device; a `read` under way answers None. Twice is allowed."""

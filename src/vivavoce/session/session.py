@@ -449,13 +449,14 @@ class Session:
 
     def _swap(self, standby: Standby, *, lost: bool = False) -> None:
         """The standby takes over. `lost`: nobody knows since when the other one did not hear any more."""
-        doubtful = self._patience.doubtful  # the person may have spoken, and this server not have listened
+        # a reply that is still owed, or a loud microphone without an answer: the server may not have listened for a while
+        doubtful = lost or self._patience.doubtful or self._waiting
         self._continuity.standby = None
         self._world.append(Swap())
         self._sever()
         self._opening = standby.opening
         self._server += self._continuity.to_standby()  # what was still to be said to it
-        self._resume(standby.told, None if lost or self._continuity.kept.open or doubtful else _OVERLAP_S)
+        self._resume(standby.told, None if doubtful or self._continuity.kept.open else _OVERLAP_S)
         self._show(told.Renewed(standby.session_id))
 
     def misread(self, message: str) -> None:
