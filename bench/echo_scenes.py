@@ -162,11 +162,11 @@ def measure(drawn: Drawn, out: Sound, stoi: Callable[[Sound, Sound], float]) -> 
 def began(sound: Sound) -> list[float]:
     """Seconds at which the offline engine decides that a turn began."""
     notice, resampler, turns = choose.open_notice(), Resampler(), Turns(TurnSettings())
-    found = []
-    for chunk in resampler.chunks(to_bytes(sound)):
-        if isinstance(turns.hear(notice.notice(chunk)), Started):
-            found.append(turns.position / RATE_HZ)
-    return found
+    return [
+        turns.position / RATE_HZ
+        for chunk in resampler.chunks(to_bytes(sound))
+        if isinstance(turns.hear(notice.notice(chunk)), Started)
+    ]
 
 
 def _erle_db(drawn: Drawn, out: Sound) -> float:

@@ -8,7 +8,7 @@ codec: a text is a word, or a `ProtocolError` that names its field; a word that 
 session: bytes choose verbs, words of the reference (bent a little) and times; it never raises, never sends anything but its
 settings before it is ready, never cuts beyond what was received, and no alarm is in the past. The examples of the reference are the
 first corpus; what is found is written to `crash-*`, is run again with `python bench/fuzz.py codec crash-...`, and becomes a test
-(tests/events/test_found_by_fuzzing.py, tests/session/test_found_by_fuzzing.py).
+(tests/events/test_found_by_fuzzing.py).
 """
 
 from __future__ import annotations

@@ -124,6 +124,7 @@ class Talk:
                 for task in self._tasks:
                     task.cancel()
         finally:
+            self._group = None
             if self._alarm:
                 self._alarm.cancel()
             await self._close()
@@ -202,7 +203,10 @@ class Talk:
         self._begin(self._close_wire(wire))
 
     async def _close_wire(self, wire: Wire) -> None:
-        await wire.close()
+        try:
+            await wire.close()
+        except Exception as error:  # noqa: BLE001  # told; the talk goes on with the other wire
+            self._show(Errored("close_failed", f"{type(error).__name__}: {error}", fatal=False))
         del self._open_wires[wire]
 
     async def _converse(self, wire: Wire, after_s: float) -> None:
@@ -219,7 +223,8 @@ class Talk:
                     self._misread(wire, error)
                 else:
                     self._input(session.receive_standby if wire is self._standby else session.receive, event)
-                self._pass_on(wire.warnings())
+                troubles = wire.warnings()
+                self._pass_on([] if wire is self._standby else troubles)
         except VivaError as error:
             self._lost(wire, error)
 
@@ -233,6 +238,7 @@ class Talk:
             await opening
         finally:
             opening.cancel()
+            await asyncio.wait([opening])
 
     def _misread(self, wire: Wire, error: ProtocolError) -> None:
         if wire is not self._standby:

@@ -76,13 +76,26 @@ def test_a_reader_who_knows_the_drift_reads_between_the_samples() -> None:
     assert np.abs(heard - 0.5 * np.sin(2 * np.pi * 440 * at / RATE_HZ)).max() < 1e-3
 
 
-def test_what_is_not_known_in_time_is_counted_and_the_reader_goes_back_to_what_is() -> None:
+def test_what_is_not_known_yet_is_silence_and_its_time_is_kept() -> None:
     reference = Reference()
     _told(reference, _ramp(2400), 0.0)
-    for n in range(9):
-        reference.take(BLOCK, n / 100)
+    heard = np.concatenate([reference.take(BLOCK, n / 100) for n in range(12)])
+    _told(reference, _ramp(2400), 0.15)  # the speaker was dry for 50 ms
+    heard = np.concatenate([heard, *(reference.take(BLOCK, n / 100) for n in range(12, 17))])
+    assert _numbers(heard) == [*range(LEAD + 1, 2401), *[0] * 1200, *range(1, 961)]
     assert reference.missed > 0
-    assert reference.take(BLOCK, 0.09).any()
+
+
+def test_a_reader_who_is_always_too_early_goes_back_once() -> None:
+    reference = Reference()
+    ramp = _ramp(RATE_HZ)
+    taken = []
+    for n in range(100):
+        _told(reference, ramp[n * BLOCK : (n + 1) * BLOCK], n / 100 + (0.02 if n > 10 else 0.0))
+        taken.append(reference.take(BLOCK, n / 100 + (0.04 if n > 10 else 0.0), 0.04 if n == 11 else 0.0))
+    missed = reference.missed
+    assert missed > 0
+    assert set(np.diff(_numbers(np.concatenate(taken[60:])))) == {1}
 
 
 def test_no_clock_is_worse_than_five_hundred_ppm() -> None:

@@ -1,6 +1,7 @@
 """Sound that went through a sound card: where a busy computer let the card run dry, silence is in between.
 
-That silence is no fault of ours and is taken out again; what remains must be there whole and in order.
+That silence is no fault of ours and is taken out again; what remains must be there whole and in order. Where the card ran
+dry the sound server drops some milliseconds that came too late (measured: up to 10); without a gap nothing may be missing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ Sound = NDArray[np.float64]
 _QUIET = 50  # of 32,768; noise of the tests is seldom so quiet, and never for a millisecond
 _EDGE = SAMPLES_PER_MS // 2
 _PART = 20 * SAMPLES_PER_MS
+DROPPED = 20 * SAMPLES_PER_MS
+"""Samples that may be missing at a gap."""
 _EDGES = 2 * _EDGE + SAMPLES_PER_MS // 4  # the edges of a gap stay, and so does the ringing of the resampler there
 
 
@@ -54,13 +57,13 @@ def beginning(sound: Sound, said: bytes) -> int:
 
 
 def holds(sound: Sound, said: bytes) -> bool:
-    """Whether all of `said`, which is noise, is in `sound`, in order; silence in between is forgiven, a lost block is not."""
+    """Whether all of `said`, which is noise, is in `sound`, in order; gaps are forgiven, a lost block without one is not."""
     heard, gaps = squeezed(sound)
-    if len(heard) < len(said) // 2:
+    if len(heard) < len(said) // 2 - gaps * DROPPED:
         return False
     found = places(heard, said)
     there = [(at, number * _PART) for number, at in enumerate(found) if at is not None]
-    if len(found) - len(there) > gaps:  # a part with a gap within may look like no part at all
+    if len(found) - len(there) > 2 * gaps:  # a part with a gap within may look like no part at all
         return False
     steps = [at - at_before - (n - n_before) for (at_before, n_before), (at, n) in pairwise(there)]
-    return all(-2 <= step <= 2 + gaps * _EDGES for step in steps)
+    return all(-2 - gaps * DROPPED <= step <= 2 + gaps * _EDGES for step in steps)

@@ -292,7 +292,7 @@ def test_a_standby_of_a_connection_that_is_lost_is_given_up_and_no_other_made() 
     found.lose(950.0)
     assert found.to_world() == [Discard(), Reopen(0.0)]
     assert found.to_standby() == []
-    assert found.deadlines(950.0) == [None, None]
+    assert found.deadlines(950.0) == [None, 975.0]
     found.lose_for_good()
     found.tick(999.0, opening())
     assert found.to_world() == []

@@ -145,3 +145,12 @@ def test_of_sound_a_minute_is_kept() -> None:
     history.saw(UserSaid("u2", "late"))
     history.heard_unwritten("u4", silence(25_000))
     assert texts(history) == ["first", "late", "25000 ms", "25000 ms"]
+
+
+def test_the_newest_turn_that_nobody_wrote_down_is_told_however_long_it_is() -> None:
+    history = History(1000)
+    for number, ms in enumerate((9_000, 9_000, 61_000)):
+        history.heard_unwritten(f"u{number}", bytes(48 * ms))
+    assert [word.item["id"] for word in history.since(0)] == ["viva_line_3"]
+    history.heard_unwritten("u3", bytes(48 * 1_000))
+    assert [word.item["id"] for word in history.since(0)] == ["viva_line_4"]

@@ -1085,3 +1085,12 @@ def test_a_server_that_owes_a_reply_when_its_time_is_over_may_not_have_listened_
     assert talk.deeds(Swap) == [Swap()]
     told_again = b"".join(word.audio for word in talk.words(AppendAudio)[10:])
     assert told_again.startswith(loud(10_000, 3))
+
+
+def test_a_try_without_any_outcome_does_not_hang_the_talk() -> None:
+    talk = Conversation(Settings(timeouts=Timeouts(reconnect_s=20.0, created_s=3.0, updated_s=2.0)))
+    lose(talk)
+    talk.wait(24.9)
+    assert talk.ended is None
+    talk.wait(0.2)
+    assert talk.ended == "lost"

@@ -30,8 +30,11 @@ _RAMP = np.arange(1, BLOCK + 1) / BLOCK
 _LATER = 192  # samples by which the canceller is later than noise suppression alone, measured: 15 ms, 7 ms
 _TURN = 0.2  # from one to the other in 50 ms
 _TAIL_BLOCKS = 30
-_SURE = 3  # measurements that say the same: one may have heard a person, or an echo that had just moved
-_EARLY = BLOCK  # of the reference before its echo, after it was lined up
+_SURE = 4  # measurements that say the same: one may have heard a person, or an echo that had just moved
+_MISSES = 4
+_AGREE = BLOCK // 5
+_SOON, _LATE = BLOCK // 4, 12 * BLOCK  # the filter finds an echo that begins between these by itself
+_EARLY = 3 * BLOCK  # of the reference before its echo, after it was lined up
 _TINY = 1e-12
 
 
@@ -103,6 +106,8 @@ class EchoControl:
         self._path = EchoPath()
         self._gate = ResidualGate()
         self._lag = Lag()
+        self._seen: int | None = None
+        self._misses = 0
         self._meter = Meter()
         self._clock = Steady()
         self._moved_s = 0.0
@@ -165,9 +170,23 @@ class EchoControl:
         return _to_bytes(self._faded(out, passes=passes))
 
     def _line_up(self) -> None:
-        """Nothing of the reference is in the microphone where it was looked for: look elsewhere."""
-        lag = self._lag.find()
-        if lag is not None:
+        """Nothing of the reference is in the microphone where it was looked for: look elsewhere.
+
+        One look may be wrong: two must agree. Where several find nothing, the stated times are the best there is.
+        """
+        lag, before, self._seen = self._lag.find(), self._seen, None
+        if lag is None:
+            self._misses += 1
+            if self._misses == _MISSES:
+                self._misses = 0
+                self._reference.seek()
+                self._lag.clear()
+        elif _SOON <= lag <= _LATE:
+            self._misses = 0
+        elif before is None or abs(lag - before) > _AGREE:
+            self._seen = lag
+        else:
+            self._misses = 0
             self._reference.shift(lag - _EARLY)
             self._lag.clear()
 

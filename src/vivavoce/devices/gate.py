@@ -22,11 +22,13 @@ _FADE_DB = 0.6  # per block: how slowly an echo is taken to die away
 _FAR_DB = -72.0  # of one band: below it nothing is played
 _FLOOR_UP_DB, _FLOOR_OVER_DB = 0.03, 4.0
 _LEAST_DB, _MOST_DB = -10.0, 15.0
-_OPEN_DB, _OPEN_UNSURE_DB = 2.5, 5.0
+_OPEN_DB, _OPEN_UNSURE_DB = 3.0, 5.0
 _HOLD_BLOCKS = 40  # a pause between two words
 _NEW_BLOCKS = 150
 _MOVED_BLOCKS = 30  # what is heard right after the echo moved is taken for echo
 _NEW, _SETTLED, _OPEN = (1.0, 0.2), (0.06, 0.02), (0.005, 0.01)  # dB per block, up and down: finds the louder part
+_LOUDER_DB = (-6.0, 2.0)
+_USUAL = 0.003
 _NATURAL = np.log(10) / 10
 
 
@@ -46,20 +48,34 @@ class _Bands:
 
 
 class _Leak:
-    """How loud the rest of an echo is against its cause, in bands: the louder part of what was seen."""
+    """How loud the rest of an echo is against its cause, in bands: the louder part of what was seen.
+
+    Loud, middling and quiet moments are learned apart: a loudspeaker distorts the loud ones, which no linear filter follows.
+    """
 
     def __init__(self, at_first_db: float) -> None:
         self.held: Sound = np.full(_BANDS, -120.0)
-        self._db: Sound = np.full(_BANDS, at_first_db)
+        self._db: Sound = np.full((len(_LOUDER_DB) + 1, _BANDS), at_first_db)
+        self._class = 0
+        self._usual_db = -30.0
         self._bands = _Bands()
 
     def expect(self, cause: Sound) -> Sound:
         self.held = np.maximum(self._bands.of(cause), self.held - _FADE_DB)
-        return self.held + self._db
+        level = float(self.held.max())
+        if level > _FAR_DB:
+            self._usual_db += _USUAL * (level - self._usual_db)
+        self._class = sum(level > self._usual_db + over for over in _LOUDER_DB)
+        return np.asarray(self.held + self._db[self._class])
 
-    def learn(self, rest: Sound, steps: tuple[float, float]) -> None:
+    def learn(self, rest: Sound, steps: tuple[float, float], *, everywhere: bool) -> None:
         up, down = steps
-        self._db += np.where(self.held > _FAR_DB, np.where(rest > self.held + self._db, up, -down), 0.0)
+        here = self._db[self._class]
+        step = np.where(self.held > _FAR_DB, np.where(rest > self.held + here, up, -down), 0.0)
+        if everywhere:
+            self._db += step
+        else:
+            self._db[self._class] += step
 
 
 class ResidualGate:
@@ -102,8 +118,9 @@ class ResidualGate:
             self._age += 1
             unsure = self.open or self.evidence_db > 0
             steps = _NEW if self._age < _NEW_BLOCKS else _OPEN if unsure else _SETTLED
-            self._by_far.learn(left, steps)
-            self._by_echo.learn(left, steps)
+            everywhere = self._age < _NEW_BLOCKS
+            self._by_far.learn(left, steps, everywhere=everywhere)
+            self._by_echo.learn(left, steps, everywhere=everywhere)
         return self.open
 
     def _expected(self, far: Sound, echo: Sound, left: Sound, *, trusted: bool) -> Sound:

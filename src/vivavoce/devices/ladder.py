@@ -19,7 +19,7 @@ Rung = Literal["cancel", "gate", "half", "off"]
 Field = Literal["near_field", "far_field"]
 
 WISHES: tuple[Wish, ...] = ("auto", "cancel", "gate", "off")
-ENOUGH_S = 4.0
+ENOUGH_S = 2.0
 _LEAST_GAIN_DB = 6.0
 _FAINT_DB = -50.0
 _NO_ECHO_DB = -35.0

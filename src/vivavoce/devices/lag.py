@@ -7,7 +7,7 @@ import numpy as np
 from vivavoce.devices.reference import Sound
 from vivavoce.pcm import RATE_HZ
 
-_KEPT = 3 * RATE_HZ
+_KEPT = 3 * RATE_HZ // 2  # an echo that moved did so a second ago
 _LONGEST = RATE_HZ  # Bluetooth and virtual machines take some 300 ms
 _SOONEST = RATE_HZ // 10
 _PLAIN = 9.0  # times the mean of what chance gives; chance's own best is about 5
@@ -35,11 +35,12 @@ class Lag:
 
     def find(self) -> int | None:
         """Samples by which the microphone is behind what was played, -2,400 to 24,000; None when that is not plain."""
-        if self._samples < _KEPT // 2:
+        if self._samples < _KEPT:
             return None
-        size = 1 << (2 * self._samples - 1).bit_length()
-        heard = np.fft.rfft(np.concatenate(self._mic), size)
-        both = heard * np.conj(np.fft.rfft(np.concatenate(self._far), size))
+        blocks = int(_KEPT / self._samples * len(self._mic))
+        size = 1 << (2 * _KEPT).bit_length()
+        heard = np.fft.rfft(np.concatenate(self._mic[-blocks:]), size)
+        both = heard * np.conj(np.fft.rfft(np.concatenate(self._far[-blocks:]), size))
         alike = np.fft.irfft(both / (np.abs(both) + 1e-6 * np.abs(both).max() + 1e-12), size)
         around = np.concatenate((alike[-_SOONEST:], alike[:_LONGEST]))
         at = int(np.argmax(around))

@@ -24,6 +24,8 @@ _SURE = 3
 _AT_ONCE_S = 0.03
 _FOLLOW = 0.02
 _LONGEST_GAP_S = 1.0
+_PATIENCE = 20
+_SLIGHT = RATE_HZ // 10
 _ROOM = RATE_HZ // 200
 _FASTEST = 5e-4  # the worst crystals are a tenth of it
 
@@ -87,6 +89,7 @@ class Reference:
         self._sound: Sound = np.zeros(0)
         self._end = 0
         self._at: float | None = None
+        self._late_blocks = 0
 
     @property
     def rate(self) -> float:
@@ -139,9 +142,16 @@ class Reference:
         late = self._at + needed - self._end
         if late > 0:
             self.missed += min(samples, int(late))
-            self._at -= np.ceil(late) + _ROOM  # once and well, not a sample each time
+            self._late_blocks += 1
+            if (
+                self._late_blocks > _PATIENCE and late < _SLIGHT
+            ):  # a speaker that is dry, not late, says so within that time
+                self._at -= np.ceil(late) + _ROOM
+                self._late_blocks = 0
         elif late < -_KEPT / 2:
             self._at = self._sought(at_s, samples, self._clock.next_s)
+        else:
+            self._late_blocks = 0
         taken = self._read(self._at, samples)
         self._at += samples * (1 + self._rate)
         return taken

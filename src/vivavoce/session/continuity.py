@@ -103,6 +103,17 @@ class Continuity:
         self._world.append(Reopen(pause_s))
         return True
 
+    @property
+    def _given_up_at(self) -> float | None:
+        """When a try that neither fails nor leads anywhere has had its time, too."""
+        if self.lost_at is None:
+            return None
+        return self.lost_at + self._waits.reconnect_s + self._waits.created_s + self._waits.updated_s
+
+    def given_up(self, now: float) -> bool:
+        """A new connection has been tried for long enough, whatever became of the last try."""
+        return self._given_up_at is not None and now >= self._given_up_at
+
     def sever(self, awaits: Callable[[str], bool], *, owed: bool, silent: bool) -> None:
         """The connection is gone, one way or another: nothing more is told to it.
 
@@ -246,6 +257,8 @@ class Continuity:
 
     def deadlines(self, now: float) -> list[float | None]:
         """When `tick` or `heard_out` has something to do, or `may_swap` answers otherwise."""
+        if self.lost_at is not None:
+            return [self._heard_out_at, self._given_up_at]
         if self.standby is None:
             return [self._heard_out_at, self._renew_at]
         if not self.standby.ready:

@@ -108,8 +108,11 @@ class History:
     def _keep_short(self) -> None:
         while self._characters > self._most_characters and len(self._lines) > 1:
             self._forget(self._lines[0])
-        if self._sound_bytes > pcm.ms_to_bytes(_SOUND_MS):
-            self._forget(next(line for line in self._lines if line.sound_bytes))
+        while self._sound_bytes > pcm.ms_to_bytes(_SOUND_MS):
+            oldest = next(line for line in self._lines if line.sound_bytes)
+            if oldest is self._lines[-1]:
+                return  # what was said just now is told, however long it is
+            self._forget(oldest)
 
     def _forget(self, line: _Line) -> None:
         self._lines.remove(line)

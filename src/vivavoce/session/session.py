@@ -156,7 +156,9 @@ class Session:
         if options is not None:
             self._ask(options)
         self._tell(self._continuity.heard_out(now))
-        if silence:
+        if self._continuity.given_up(now):
+            self._give_up("no_connection", "The last try had no outcome.")
+        elif silence:
             self.gone("no_answer", silence, "lost")
         elif self._owed and (by := self._patience.reply_by) is not None and now >= by:
             self._no_reply()
@@ -353,8 +355,11 @@ class Session:
         if self._continuity.failed(self._now):
             self._opening = self._opening.again()
         else:
-            tried_s = self.settings.timeouts.reconnect_s
-            self._fail(code, f"No connection was to be had within {tried_s:g} s. {message}", "lost")
+            self._give_up(code, message)
+
+    def _give_up(self, code: str, message: str) -> None:
+        tried_s = self.settings.timeouts.reconnect_s
+        self._fail(code, f"No connection was to be had within {tried_s:g} s. {message}", "lost")
 
     def _stalled(self) -> None:
         owed = self._owed

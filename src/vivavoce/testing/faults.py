@@ -3,7 +3,7 @@
     Fault("response.output_audio.delta", Cut(), nth=7)              # before the 7th delta of sound
     Fault("response.done", Twice())                                 # the first `response.done` is said twice
     Fault("input_audio_buffer.append", Close(1001), nth=40)         # when the client has appended for the 40th time
-    Fault("response.created", Refuse(3, 503))                       # cut, then refuse the next three handshakes
+    Fault("response.created", Refuse(503, times=3))                       # cut, then refuse the next three handshakes
     random_faults(seed=4711, count=3)                               # the same three for the same seed
 
 A fault happens once. `server.faults.happened` says which did, and where.

@@ -37,7 +37,7 @@ __all__ = ["ISOLATE", "OfflineWire"]
 
 ISOLATE = True  # measured: docs/performance.md
 NICENESS = 10  # the sound of the parent comes before the thoughts of the child
-MAX_SOUND_MS = 200_000
+MAX_SOUND_MS = 800_000
 _MAX_BACKLOG = 100
 _STOP_S = 10.0
 _UNWIND_S = 3.0  # a model that is just being loaded does not hear SIGTERM
@@ -100,7 +100,7 @@ class OfflineWire:
         self._sender.start()
 
     def send(self, event: ClientEvent) -> None:
-        """Queue a word. Never blocks; beyond 200 s of sound that waits, the oldest sound is dropped and counted."""
+        """Queue a word. Never blocks; beyond 800 s of sound that waits, the oldest sound is dropped and counted."""
         self._outbox.put(event)
 
     async def receive(self) -> ServerEvent:
@@ -146,7 +146,7 @@ class OfflineWire:
 
 
 class _Outbox:
-    """Words in order; of the sound among them at most 200 s."""
+    """Words in order; of the sound among them at most 800 s."""
 
     def __init__(self) -> None:
         self._events: deque[ClientEvent] = deque()

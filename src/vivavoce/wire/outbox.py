@@ -15,7 +15,7 @@ class Outbox:
     Sound next to sound is joined into pieces of up to `piece_ms`; beyond `sound_ms` the oldest goes. Words always stay.
     """
 
-    def __init__(self, *, sound_ms: int = 200_000, piece_ms: int = 100) -> None:
+    def __init__(self, *, sound_ms: int = 800_000, piece_ms: int = 100) -> None:
         self._queue: deque[str | bytes] = deque()
         self._sound = 0
         self._sound_max = pcm.ms_to_bytes(sound_ms)

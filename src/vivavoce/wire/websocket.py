@@ -7,7 +7,7 @@ import contextlib
 import logging
 import typing
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -59,6 +59,7 @@ class Patience:
 
     Attributes:
         open_s: for one handshake.
+        headers_s: for the headers, of which a token may take a while to get.
         new_deployment_s: before the one retry after `DeploymentNotFound`.
         rate_tries: how often to try again after 429.
         rate_first_s: the first pause after 429 when the server names none; it doubles.
@@ -80,7 +81,8 @@ class Patience:
     ping_s: float = 20.0
     flush_s: float = 2.0
     close_s: float = 3.0
-    sound_s: float = 200.0
+    sound_s: float = 800.0
+    headers_s: float = 60.0
     gather_ms: int = 0
 
 
@@ -132,7 +134,7 @@ class WebSocketWire:
 
     def another(self) -> WebSocketWire:
         """A wire to the same server, not open yet; it asks for its headers, and so for a token, when it is opened."""
-        return WebSocketWire(self._server, self._patience)
+        return WebSocketWire(self._server, replace(self._patience, rate_tries=0))  # whoever wants another tries again
 
     async def open(self) -> None:
         """Connect; retries what the reference says may pass. Cancelling it leaves nothing open.
@@ -250,7 +252,11 @@ class WebSocketWire:
 
     async def _try(self) -> ClientConnection | Verdict:
         server, patience = self._server, self._patience
-        headers = await server.headers()
+        try:
+            async with asyncio.timeout(patience.headers_s):
+                headers = await server.headers()
+        except TimeoutError:
+            return Verdict(ServerGone(f"Signing in took longer than {patience.headers_s:g} s: check the network."))
         self._secrets = secrets_of(server.url, headers)
         proxy = proxy_for(server.url)
         try:
