@@ -60,9 +60,9 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         _announce(screen, line)
     toolbox = _toolbox(wishes, screen, started)
     lines = _lines(wishes)
-    if wishes.push_to_talk and (lines or not _has_keyboard()):
+    if wishes.push_to_talk and (lines or ("--mic", "none") in wishes.turns or not _has_keyboard()):
         raise BadSettings(
-            "--push-to-talk needs a terminal, whose space bar is the button, and a microphone: leave --mic FILE and --say out."
+            "--push-to-talk needs a terminal, whose space bar is the button, and a microphone: leave --mic FILE|none and --say out."
         )
     if lines and lines[0].after_first_sound_s is not None:
         _announce(screen, "The first recording has no reply before it: what follows its @ is not used.")
