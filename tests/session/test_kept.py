@@ -189,3 +189,15 @@ def test_names_of_turns_mean_nothing_to_the_next_connection() -> None:
     kept.again()
     assert kept.stopped("u", 400)
     assert kept.unsafe() == ["u"]
+
+
+def test_what_was_said_since_a_press_is_forgotten_and_without_a_press_nothing_is() -> None:
+    kept = Kept(60.0, 600.0)
+    kept.hear(bytes(480), sent=True)
+    kept.forget_press()
+    assert kept.length_s == 0.01
+    kept.pressed()
+    kept.hear(bytes(480), sent=True)
+    kept.forget_press()
+    assert kept.length_s == 0.01
+    assert not kept.open
