@@ -24,12 +24,13 @@ from vivavoce.errors import (
     TooManyRequests,
     VivaError,
 )
-from vivavoce.ports import Heard, Hushed, Microphone, Screen, Speaker, Tape, Trouble, Wire
-from vivavoce.session.effects import Call, Discard, Effect, Finish, Hush, Play, Prepare, Reopen, Show, Swap
+from vivavoce.ports import Ear, Heard, Hushed, Microphone, Screen, Speaker, Tape, Trouble, Wire
+from vivavoce.session.effects import Call, Discard, Duck, Effect, Finish, Hush, Play, Prepare, Reopen, Show, Swap
 from vivavoce.session.happenings import Ended, Errored, Happening, Ready, Warned
 from vivavoce.session.session import Session
 
 _GATHER_S = 0.04  # two blocks of the microphone at a time: half the wake-ups and socket writes, for 10 ms more delay
+_GATHER_JUDGED_S = 0.02  # where it is judged what interrupts, each block counts
 _LOOK_S = 0.2
 _LEAST_SHARE = (
     0.5  # of a pause before a new connection; the rest is left to chance, so that many clients do not come at once
@@ -58,7 +59,7 @@ class Performer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a talk is made of. `functions`, `performer`, `typed`, `tape` and `button` may be absent.
+    """What a talk is made of. `functions`, `performer`, `typed`, `tape`, `button` and `ear` may be absent.
 
     `typed` are lines of a keyboard; `typed_only`: nobody speaks, so the end of `typed` is the end of the talk. Each press of
     the `button` (push to talk) begins a turn or ends it.
@@ -75,6 +76,7 @@ class Parts:
     typed_only: bool = False
     tape: Tape | None = None
     button: AsyncIterator[None] | None = None
+    ear: Ear | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +262,10 @@ class Talk:
         await self._ready.wait()
         while (pcm := await microphone.read()) is not None:
             self._input(self._session.hear, pcm)
+            for verdict in self._parts.ear.hear(pcm) if self._parts.ear else ():
+                self._input(self._session.judged, verdict)
             self._pass_on(microphone.warnings())
-            await asyncio.sleep(_GATHER_S)
+            await asyncio.sleep(_GATHER_JUDGED_S if self._parts.ear else _GATHER_S)
         self._pass_on(microphone.warnings())
 
     async def _follow(self) -> None:
@@ -351,6 +355,8 @@ class Talk:
                 self._parts.speaker.play(effect.item_id, effect.pcm)
             case Hush():
                 self._parts.speaker.hush()
+            case Duck(share):
+                self._parts.speaker.duck(share)
             case Show(what):
                 self._show(what)
             case Call():

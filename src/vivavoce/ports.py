@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from vivavoce.events.client import ClientEvent
     from vivavoce.events.server import ServerEvent
+    from vivavoce.session.bargein import Judged
     from vivavoce.session.effects import Effect
     from vivavoce.session.happenings import Happening
 
@@ -59,6 +60,16 @@ class Microphone(Protocol):
         """Free the device; a `read` under way answers None. Twice is allowed."""
 
 
+class Ear(Protocol):
+    """Judges what the microphone hears while the assistant speaks, on this machine (`Settings.confirm_barge_in`)."""
+
+    def hear(self, pcm: bytes) -> list[Judged]:
+        """The next sound of the microphone, 24 kHz 16-bit mono, without gaps; what was judged by its end, in order.
+
+        After each `Judged.SOUND` comes one `SPEECH` or `NOTHING`, within 0.6 s of sound.
+        """
+
+
 class Speaker(Protocol):
     """Where the assistant's sound goes, and the clock of the conversation."""
 
@@ -74,6 +85,9 @@ class Speaker(Protocol):
 
     def hush(self) -> None:
         """Be silent now and forget what is queued. The answer is one `Hushed` among the reports, also when nothing played."""
+
+    def duck(self, share: float) -> None:
+        """Play at this share of the loudness from now on, 0 to 1, without a click; 0 holds: nothing plays, nothing is lost."""
 
     async def report(self) -> Heard | Hushed:
         """The next report. While an item plays, one `Heard` at least every 100 ms, and one at its last queued sample."""

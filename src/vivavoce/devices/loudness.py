@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from vivavoce.pcm import SAMPLES_PER_MS
+from vivavoce.devices.line import Line
+from vivavoce.pcm import SAMPLE_BYTES, SAMPLES_PER_MS
 
 FADE_SAMPLES = 5 * SAMPLES_PER_MS
 """Of a hush. Measured on a tone: no step greater than the tone's own."""
+_TURN_BYTES = 10 * SAMPLES_PER_MS * SAMPLE_BYTES
 
 
 def scale(pcm: memoryview, begin: float, end: float) -> None:
@@ -22,3 +24,26 @@ def scale(pcm: memoryview, begin: float, end: float) -> None:
     for i in range(n):
         gain += step
         samples[i] = int(samples[i] * gain)
+
+
+class Fader:
+    """Fills blocks from a line at a share of its loudness, reached within 10 ms; at 0 the line is held.
+
+    Attributes:
+        share: 0 to 1; a new one holds from the next block on.
+    """
+
+    def __init__(self) -> None:
+        self.share = 1.0
+        self._reached = 1.0
+
+    def fill(self, line: Line, out: memoryview) -> None:
+        """Put what comes next into `out` (bytes, silent so far)."""
+        if self._reached != self.share:
+            turn = out[:_TURN_BYTES]
+            line.fill(turn)
+            scale(turn, self._reached, self.share)
+            self._reached, out = self.share, out[_TURN_BYTES:]
+        if self.share and out:
+            line.fill(out)
+            scale(out, self.share, self.share)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from vivavoce.devices.bell import Bell
 from vivavoce.devices.line import Line
+from vivavoce.devices.loudness import Fader
 from vivavoce.devices.reports import IDLE_S, Reports
 from vivavoce.devices.troubles import Troubles
 from vivavoce.pcm import SAMPLE_BYTES, even, ms_to_bytes, samples_to_ms
@@ -86,6 +87,7 @@ class MemorySpeaker:
         self._reports = Reports()
         self._troubles = Troubles()
         self._line = Line()
+        self._fader = Fader()
         self._started = False
         self._closed = False
 
@@ -109,7 +111,7 @@ class MemorySpeaker:
         while left > 0:
             block = bytearray(min(left, ms_to_bytes(_STEP_MS)))
             left -= len(block)
-            self._line.fill(memoryview(block))
+            self._fader.fill(self._line, memoryview(block))
             self.heard += block
             self._reports.add(self._line.ledger.advance(self._line.handed))
         self._reports.add(self._line.ledger.tell(self._line.handed))
@@ -122,6 +124,10 @@ class MemorySpeaker:
         """Be silent and forget what is queued; `Hushed` has the exact position."""
         self._reports.add(self._line.ledger.cut(self._line.handed))
         self._line = Line()
+
+    def duck(self, share: float) -> None:
+        """Play at this share of the loudness, reached within 10 ms; at 0 nothing plays and nothing is lost."""
+        self._fader.share = share
 
     async def report(self) -> Heard | Hushed:
         """The next report. Cancelling loses nothing."""

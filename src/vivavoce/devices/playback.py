@@ -42,6 +42,7 @@ class Playback:
         underflows: times the device ran dry.
         cushion: what a reply waits for before it is begun.
         gain: 0 to 1; a new one is reached within 10 ms of sound.
+        held: once it is silent (`gain` 0), nothing of the spool is played: it waits.
         gap_s: 0; what was not played while the device was away comes later.
         tap: gets every block that goes to the device, when somebody wants it.
         troubles: what the person is told.
@@ -59,6 +60,7 @@ class Playback:
         self.troubles = Troubles()
         self.underflows = 0
         self.gain = 1.0
+        self.held = False
         self.gap_s = 0.0
         self.tap: Tap | None = None
         self._reached = 1.0
@@ -195,7 +197,8 @@ class Playback:
         while self._leaving:
             used += self._fade(self._leaving[0], out[used:], dac_s + used / (RATE_HZ * SAMPLE_BYTES))
             self._leaving.popleft()
-        if self._begun and self._switches == self._cuts:
+        waits = self.held and not self._reached
+        if self._begun and not waits and self._switches == self._cuts:
             used += self._hand(out[used:], dac_s + used / (RATE_HZ * SAMPLE_BYTES))
         out[used:] = _NOTHING[: len(out) - used]
         if self._reached != 1.0 or self.gain != 1.0:
@@ -215,7 +218,7 @@ class Playback:
         return given
 
     def _fade(self, old: Spool, out: memoryview, dac_s: float) -> int:
-        if self.cushion.waits or not old.line.handed:  # it is silent already
+        if self.cushion.waits or not old.line.handed or not self._reached:  # it is silent already
             old.end(old.line.handed, old.gone_s)
             return 0
         sound = out[: FADE_SAMPLES * SAMPLE_BYTES]

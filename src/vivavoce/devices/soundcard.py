@@ -157,8 +157,12 @@ class SoundCardSpeaker:
         return self._playback.underflows
 
     def duck(self, share: float) -> None:
-        """Play at this share of the volume, 0 to 1, until told otherwise; reached as a new volume is."""
+        """Play at this share of the volume, 0 to 1, until told otherwise; reached as a new volume is.
+
+        At 0 nothing plays and nothing is lost: what is queued waits.
+        """
         self._ducked = share
+        self._playback.held = not share
         self._playback.gain = self._volume / _FULL_PERCENT * share
 
     def tap(self) -> Tap:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.devices.line import Line
+from vivavoce.devices.loudness import Fader
 from vivavoce.devices.queued import QueuedMicrophone
 from vivavoce.devices.reports import IDLE_S, Reports
 from vivavoce.devices.troubles import Troubles
@@ -114,6 +115,7 @@ class WavSpeaker:
         self._reports = Reports()
         self._troubles = Troubles()
         self._line = Line()
+        self._fader = Fader()
         self._begun_s: float | None = None
         self._left = 0
         self._closed = False
@@ -140,6 +142,11 @@ class WavSpeaker:
         self._settle()
         self._reports.add(self._line.ledger.cut(self._line.handed))
         self._line = Line()
+
+    def duck(self, share: float) -> None:
+        """Play at this share of the loudness, reached within 10 ms; at 0 nothing plays and nothing is lost."""
+        self._settle()
+        self._fader.share = share
 
     async def report(self) -> Heard | Hushed:
         """The next report. Cancelling loses nothing."""
@@ -169,7 +176,7 @@ class WavSpeaker:
         while self._left < now:
             n = min(now - self._left, _SLICE_SAMPLES)
             block = bytearray(n * SAMPLE_BYTES)
-            self._line.fill(memoryview(block))
+            self._fader.fill(self._line, memoryview(block))
             self._write(block)
             self._left += n
         ledger = self._line.ledger

@@ -24,6 +24,13 @@ class Hush:
 
 
 @dataclass(frozen=True, slots=True)
+class Duck:
+    """Play at this share of the loudness from now on, 0 to 1; 0 holds: nothing is played, and nothing of it is lost."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Show:
     """Tell the person."""
 
@@ -68,4 +75,4 @@ class Discard:
     """Close the standby."""
 
 
-Effect = Play | Hush | Show | Call | Finish | Reopen | Prepare | Swap | Discard
+Effect = Play | Hush | Duck | Show | Call | Finish | Reopen | Prepare | Swap | Discard

@@ -77,6 +77,20 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class Ducked:
+    """A sound over the reply: the reply is quieter until it is known whether somebody speaks."""
+
+    TYPE: ClassVar[str] = "ducked"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Nobody spoke: the reply goes on as before, and the conversation knows nothing of the sound."""
+
+    TYPE: ClassVar[str] = "restored"
+
+
+@dataclass(frozen=True, slots=True)
 class Truncated:
     """The server is told to forget the item behind this point."""
 
@@ -180,6 +194,8 @@ Happening = (
     | AssistantDelta
     | AssistantSaid
     | Interrupted
+    | Ducked
+    | Restored
     | Truncated
     | Deleted
     | Called

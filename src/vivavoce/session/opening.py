@@ -46,6 +46,7 @@ class Opening:
         expires_at: Unix seconds at which the server will end the session, None where it does not say.
         opened_at: when the connection stood, by the session's clock.
         opened_unix_s: the same by this machine's clock, None where nobody told.
+        turns_are_ours: agreed: the server neither answers a turn nor cuts a reply by itself.
         deadline: when the server should have said the next word; None when we wait for none.
     """
 
@@ -58,6 +59,7 @@ class Opening:
         self.expires_at: float | None = None
         self.opened_at = 0.0
         self.opened_unix_s: float | None = None
+        self.turns_are_ours = False
 
     @property
     def writes_down(self) -> bool:
@@ -96,6 +98,7 @@ class Opening:
             return None
         self.stage = Stage.READY
         self.deadline = None
+        self.turns_are_ours = _answers_nothing(self._wanted) and not _answers_by_itself(session)
         model = str(session.get("model") or self._settings.model)
         return Ready(self._settings.server, model, str(session.get("id") or self._session_id))
 
@@ -132,3 +135,19 @@ class Opening:
 
 def _param(error: ServerError) -> str:
     return str(error.error.get("param") or "")
+
+
+def _detection(session: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Any = session
+    for name in ("audio", "input", "turn_detection"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _answers_nothing(wanted: Mapping[str, Any]) -> bool:
+    return _detection(wanted).get("create_response") is False
+
+
+def _answers_by_itself(session: Mapping[str, Any]) -> bool:
+    """The server says so, whatever it was asked; one that does not say is taken to do as it was asked."""
+    return _detection(session).get("create_response") is True

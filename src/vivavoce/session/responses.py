@@ -52,6 +52,7 @@ class Responses:
         self._blocked_until: float | None = None
         self._active: dict[str, None] = {}
         self._finished: deque[str] = deque(maxlen=_FINISHED_KEPT)
+        self._cancelled: set[str] = set()  # told so, and still active
         self._expected = False
         self._count = 0
         self._out: list[ClientEvent] = []
@@ -90,6 +91,12 @@ class Responses:
         """A turn was committed and the server will answer it by itself."""
         self._expected = True
 
+    def claim(self) -> None:
+        """The server does not answer by itself: what was expected of it is asked for, if nothing has overtaken that."""
+        if self._expected:
+            self._expected = False
+            self.want()
+
     def speech_started(self) -> None:
         """The person speaks: what was wished or expected is overtaken, the server answers the new turn."""
         self._expected = False
@@ -110,6 +117,7 @@ class Responses:
         self._pending = False
         if self._asked and self._asked.unwanted:
             self._out.append(CancelResponse(response_id))
+            self._cancelled.add(response_id)
             return False
         return True
 
@@ -127,6 +135,7 @@ class Responses:
         if response_id:
             self._finished.append(response_id)
         self._active.pop(response_id, None)
+        self._cancelled.discard(response_id)
         self._blocked_until = None
         if self._asked:
             self._asked.outlived = True
@@ -141,7 +150,8 @@ class Responses:
 
     def cancel(self) -> None:
         """Stop whatever is under way, asked for or wished."""
-        self._out += [CancelResponse(response_id) for response_id in self._active]
+        self._out += [CancelResponse(response_id) for response_id in self._active if response_id not in self._cancelled]
+        self._cancelled.update(self._active)
         self.speech_started()
 
     def refused(self, error: ServerError) -> bool:

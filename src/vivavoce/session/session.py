@@ -1,6 +1,6 @@
 """Session: what the words of the Realtime API mean. A switchboard over small pure objects.
 
-Verbs in (`tick`, `receive`, `hear`, `heard`, `hushed`, `type`, `answered`, `gone`, `leave`), two lists out (`to_world`,
+Verbs in (`tick`, `receive`, `hear`, `judged`, `heard`, `hushed`, `type`, `answered`, `gone`, `leave`), two lists out (`to_world`,
 `to_server`; a third, `to_standby`, where a second connection is made ready). It does no I/O, waits for nothing and has no
 clock: `tick(now)` brings the time, `next_deadline()` says when it is wanted again. `now` is in seconds of any monotonic clock.
 
@@ -24,6 +24,7 @@ from vivavoce.events.server import ServerEvent
 from vivavoce.events.word import Unknown
 from vivavoce.pcm import peak
 from vivavoce.session import happenings as told
+from vivavoce.session.bargein import BargeIn, Judged
 from vivavoce.session.button import MIN_MS, Button
 from vivavoce.session.calls import Calls
 from vivavoce.session.continuity import Continuity
@@ -71,6 +72,7 @@ class Session:
         self._now = 0.0
         self._patience = Patience(waits)
         self._button = Button()
+        self._barge_in = BargeIn(waits)
         self._end_at: float | None = None
         self._due: float | None = (
             None  # the earliest of all deadlines, and whether that is still true: asked 100 times a second
@@ -104,7 +106,8 @@ class Session:
     @property
     def quiet(self) -> bool:
         """Ready, nobody speaks, no reply is owed, all that came was heard."""
-        return self.stage is Stage.READY and self.floor is Floor.QUIET and not self._continuity.kept.rehearing
+        ready = self.stage is Stage.READY and self.floor is Floor.QUIET
+        return ready and not self._continuity.kept.rehearing and not self._barge_in.open
 
     # ---- time
 
@@ -144,6 +147,7 @@ class Session:
             self._transcript.next_deadline(),
             self._retries.deadline,
             self._silent_at,
+            self._barge_in.deadline(),
             self._patience.probe_at if self.stage is Stage.READY else None,
             *self._continuity.deadlines(self._now),
         ]
@@ -156,6 +160,8 @@ class Session:
         if options is not None:
             self._ask(options)
         self._tell(self._continuity.heard_out(now))
+        if self._barge_in.due(now):
+            self._confirm()
         if self._continuity.given_up(now):
             self._give_up("no_connection", "The last try had no outcome.")
         elif silence:
@@ -213,6 +219,26 @@ class Session:
     def _deaf(self) -> bool:
         """The farewell is heard to its end: after goodbye only a turn that had already begun is listened to."""
         return self._farewell.reason is not None and self.floor is not Floor.LISTENING
+
+    def judged(self, verdict: Judged) -> None:
+        """A detector judges what the microphone hears (`Settings.confirm_barge_in`): whether it interrupts a reply.
+
+        Without effect where nothing is to be interrupted, or the server interrupts by itself.
+        """
+        if self.stage is not Stage.OVER and not self._deaf:
+            if self._barge_in.judged(verdict, self._now, over=self._answering):
+                self._confirm()
+            self._after()
+
+    @property
+    def _answering(self) -> bool:
+        """There is a reply that the person may interrupt: it sounds, or is on its way."""
+        return self._speech.sounding or self._waiting
+
+    def _confirm(self) -> None:
+        """What is heard is a person: the reply is cut, also at the server."""
+        self._interrupt(cancel=True)
+        self._patience.nothing_owed()
 
     @property
     def pressed(self) -> bool:
@@ -376,6 +402,7 @@ class Session:
         if self._button.committing:
             self._continuity.put_by(self._button.unsent())
         self._speech.sever()
+        self._barge_in.sever()
         self._transcript.sever(self._speech.knows)
         self._continuity.sever(self._transcript.awaits, owed=owed, silent=self.floor is Floor.THINKING)
         self._calls.sever()
@@ -392,6 +419,7 @@ class Session:
     def _resume(self, knows: int, last_s: float | None) -> None:
         """A new connection is ready: it is told what was said, then what it may not have heard."""
         continuity = self._continuity
+        self._barge_in.in_force = self._opening.turns_are_ours
         self._tell(continuity.back(knows, self._late))
         self._patience.heard(self._now)
         self._transcript.knows(str(word.item["id"]) for word in continuity.history.since(0))
@@ -477,6 +505,14 @@ class Session:
         if self.stage is Stage.OVER or self._too_early(event) or self._repeats.is_one(event):
             return
         self._patience.heard(self._now, echo=isinstance(event, _ECHOES))
+        if self._barge_in.keeps(event, self._now, over=self._answering):
+            if isinstance(event, server.SpeechStarted):
+                self._continuity.started(event.audio_start_ms)
+        else:
+            self._understand(event)
+        self._after()
+
+    def _understand(self, event: ServerEvent) -> None:
         match event:
             case server.SessionCreated() | server.SessionUpdated():
                 self._receive_session(event)
@@ -526,7 +562,6 @@ class Session:
                 pass  # said to be complete; what matters of it comes in another word
             case _:
                 assert_never(event)
-        self._after()
 
     def _too_early(self, event: ServerEvent) -> bool:
         """A new connection has not agreed on the settings yet: what it says of a conversation means nothing."""
@@ -545,6 +580,7 @@ class Session:
             self._show(told.Reconnected(ready.session_id, round(lost_s * 1_000)))
         elif ready:
             self._met = True
+            self._barge_in.in_force = self._opening.turns_are_ours
             self._show(ready)
             self._continuity.lives(self._opening)
             if self.settings.max_s is not None:
@@ -567,7 +603,7 @@ class Session:
                 self._continuity.started(event.audio_start_ms)
                 self._move(Signal.SPEECH_STARTED)
                 self._patience.nothing_owed()
-                self._interrupt(cancel=not self.settings.interrupt_response)
+                self._interrupt(cancel=not self.settings.interrupt_response or self._barge_in.in_force)
                 self._show(told.SpeechBegan(event.item_id, event.audio_start_ms))
             case server.SpeechStopped():
                 self._show(told.SpeechEnded(event.item_id, event.audio_end_ms))
@@ -576,6 +612,8 @@ class Session:
                 self._button.committing = False
                 self._transcript.person_spoke(event.item_id, event.previous_item_id)
                 self._turn_ended(event.item_id, None)
+                if self._barge_in.in_force:
+                    self._responses.claim()
             case server.TranscriptionCompleted():
                 self._transcript.person_said(event.item_id, event.transcript.strip())
                 self._continuity.kept.safe(event.item_id)
@@ -696,7 +734,9 @@ class Session:
         self._server += self._responses.to_server()
         if must_hush:
             self._world.append(Hush())
-        elif not hushing:
+        self._barge_in.cut()
+        self._world += self._barge_in.to_world()  # behind the Hush: loud again is what comes next
+        if not must_hush and not hushing:
             self._speech.settle(None, 0)
             self._pass_on()
 
@@ -737,6 +777,7 @@ class Session:
         self._due_known = False
         if self.stage is Stage.OVER:
             return
+        self._follow_barge_in()
         self._pass_on()
         self._speech.close_drained()
         self._follow_calls()
@@ -760,6 +801,18 @@ class Session:
             and self._farewell.may_end(self._now, words_owed=self._transcript.waiting)
         ):
             self._finish(reason)
+
+    def _follow_barge_in(self) -> None:
+        """Turns that were kept back: those that are turns after all, and those that are none."""
+        barge_in = self._barge_in
+        if not self._answering:
+            barge_in.nothing_to_interrupt()
+        self._world += barge_in.to_world()
+        for item_id in barge_in.take_dismissed():
+            self._continuity.dismissed(item_id)
+            self._server.append(client.DeleteItem(item_id))
+        for event in barge_in.take_turns():
+            self._understand(event)
 
     @property
     def _waiting(self) -> bool:

@@ -52,6 +52,9 @@ class Timeouts:
         noticed_s: for the server to notice speech in what it is told again after a loss; then it goes as an item.
         kept_s: of the microphone's sound that is kept for a new connection where no turn is open.
         renew_before_s: before `session.expires_at` a second connection is made ready (at half of a shorter life).
+        hold_s: after a sound over a reply, until the reply is held where the sound is not judged yet.
+        judged_s: after it, until a sound that nobody judged is taken for speech.
+        unheard_s: of what only the server takes for speech over a reply, until that is believed.
         life_s: how long a session lives whose `expires_at` cannot be true by this machine's clock.
     """
 
@@ -69,6 +72,9 @@ class Timeouts:
     noticed_s: float = 5.0
     kept_s: float = 60.0
     renew_before_s: float = 120.0
+    hold_s: float = 0.15
+    judged_s: float = 0.8
+    unheard_s: float = 0.5
     life_s: float = 1_800.0
 
     @classmethod
@@ -100,6 +106,8 @@ class Settings:
         semantic: semantic_vad instead of server_vad.
         push_to_talk: no voice activity detection: the person says when a turn begins and ends (`Session.press`, `release`).
         interrupt_response: the server cuts its own reply when the person speaks; False: we cancel it.
+        confirm_barge_in: a sound over a reply only makes it quieter, until a detector says what it was (`Session.judged`,
+            which must be called then); the server neither cuts replies nor answers turns by itself, we ask for both.
         noise_reduction: "near_field" (headset), "far_field" (speakers) or None.
         tools: function tools as the API wants them; the finish tool is added.
         max_s: the talk ends after this many seconds; None: never.
@@ -119,6 +127,7 @@ class Settings:
     semantic: bool = False
     push_to_talk: bool = False
     interrupt_response: bool = True
+    confirm_barge_in: bool = False
     noise_reduction: Literal["near_field", "far_field"] | None = None
     tools: Sequence[Mapping[str, Any]] = ()
     max_s: float | None = None
@@ -150,7 +159,8 @@ class Settings:
     def _turn_detection(self) -> dict[str, Any] | None:
         if self.push_to_talk:
             return None  # null switches it off (reference section 3)
-        flags = {"create_response": True, "interrupt_response": self.interrupt_response}
+        ours = self.confirm_barge_in
+        flags = {"create_response": not ours, "interrupt_response": self.interrupt_response and not ours}
         if self.semantic:
             return {"type": "semantic_vad", **flags}
         tuned = {

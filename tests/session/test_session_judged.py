@@ -1,0 +1,370 @@
+"""A barge-in that can be taken back: a sound over a reply makes it quieter; only speech cuts it, here and at the server."""
+
+from __future__ import annotations
+
+import pytest
+from tests.session.conversation import (
+    Conversation,
+    began,
+    begins,
+    called,
+    created,
+    done,
+    item_done,
+    sound,
+    spoken,
+    turn,
+    words,
+    written,
+)
+
+from vivavoce.events import server as said
+from vivavoce.events.client import (
+    AppendAudio,
+    CancelResponse,
+    CreateResponse,
+    DeleteItem,
+    TruncateItem,
+    UpdateSession,
+)
+from vivavoce.session.bargein import HELD, LOW, Judged
+from vivavoce.session.effects import Duck, Hush, Play
+from vivavoce.session.floor import Floor
+from vivavoce.session.happenings import (
+    AssistantSaid,
+    Ducked,
+    Interrupted,
+    Restored,
+    SpeechBegan,
+    SpeechEnded,
+    UserSaid,
+)
+from vivavoce.session.settings import Settings, Timeouts
+
+OURS = Settings(confirm_barge_in=True, transcription_model="t", timeouts=Timeouts(stall_s=None))
+SOUND, SPEECH, NOTHING = Judged.SOUND, Judged.SPEECH, Judged.NOTHING
+
+
+def ready(settings: Settings = OURS) -> Conversation:
+    return Conversation(settings)
+
+
+def judges(talk: Conversation, *verdicts: Judged) -> None:
+    for verdict in verdicts:
+        talk.do(talk.session.judged, verdict)
+
+
+def speaking(settings: Settings = OURS) -> Conversation:
+    """Reply `a` of response R is being heard: 300 of 2000 ms."""
+    talk = ready(settings)
+    talk.says(*turn("u"), written("u", "hello"))
+    talk.says(created("R", talk.asked), *begins("R", "a", "u"), words("R", "a", "one two three"), sound("R", "a", 2000))
+    talk.heard("a", 300)
+    talk.forget()
+    return talk
+
+
+def coughed(talk: Conversation, item: str = "c", previous: str = "a") -> None:
+    """The server takes a cough for a turn."""
+    talk.says(*turn(item, previous))
+
+
+def test_the_server_is_asked_neither_to_cut_nor_to_answer() -> None:
+    detection = OURS.as_session()["audio"]["input"]["turn_detection"]
+    assert (detection["create_response"], detection["interrupt_response"]) == (False, False)
+
+
+def test_a_turn_in_silence_is_answered_because_we_ask_for_it_once() -> None:
+    talk = ready()
+    talk.says(began("u"), said.SpeechStopped("u", 900))
+    assert talk.words(CreateResponse) == []
+    assert talk.session.floor is Floor.THINKING
+    talk.says(said.AudioCommitted("u", None), said.AudioCommitted("u", None))
+    assert len(talk.words(CreateResponse)) == 1
+
+
+def test_a_sound_over_a_reply_makes_it_quieter_and_cuts_nothing() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    assert talk.did[0] == Duck(LOW)
+    assert talk.shown(Ducked) == [Ducked()]
+    assert talk.sent == []
+
+
+def test_a_sound_that_was_nothing_leaves_the_conversation_as_it_was() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    assert talk.deeds(Duck) == [Duck(LOW), Duck(1.0)]
+    assert talk.shown(Restored) == [Restored()]
+    coughed(talk)
+    talk.says(said.ItemDone({"id": "c", "type": "message", "role": "user"}, "a"), written("c", "you"))
+    assert talk.sent == [DeleteItem("c")]
+    assert talk.deeds(Hush) == []
+    assert talk.shown(SpeechBegan) == talk.shown(UserSaid) == []
+    talk.says(item_done("R", "a"), done("R"))
+    talk.heard("a", 2000)
+    assert talk.shown(AssistantSaid) == [AssistantSaid("a", "one two three", "one two three", 2000, interrupted=False)]
+    assert talk.session.quiet
+    assert talk.words(CreateResponse) == []
+
+
+@pytest.mark.parametrize("verdict_first", [True, False])
+def test_a_cough_that_the_server_hears_before_or_after_its_verdict_is_deleted_once(verdict_first: bool) -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    if verdict_first:
+        judges(talk, NOTHING)
+        coughed(talk)
+    else:
+        coughed(talk)
+        assert talk.sent == []
+        judges(talk, NOTHING)
+    assert talk.sent == [DeleteItem("c")]
+
+
+def test_speech_over_a_reply_hushes_it_and_the_server_is_told_what_was_heard() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.forget()
+    judges(talk, SPEECH)
+    assert talk.did == [Hush(), Duck(1.0)]
+    assert talk.sent == [CancelResponse("R")]
+    talk.hushed("a", 420)
+    assert talk.words(TruncateItem) == [TruncateItem("a", 420)]
+    assert talk.shown(Interrupted) == [Interrupted("a", 420)]
+    assert talk.shown(Restored) == []
+
+
+def test_the_turn_that_cut_a_reply_is_answered_and_nothing_is_cancelled_twice() -> None:
+    talk = speaking()
+    judges(talk, SOUND, SPEECH)
+    talk.says(began("v"), done("R", "cancelled"))
+    talk.hushed("a", 420)
+    talk.says(*turn("v", "a")[1:])
+    assert talk.words(CancelResponse) == [CancelResponse("R")]
+    assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
+    assert len(talk.words(CreateResponse)) == 1
+    assert talk.words(DeleteItem) == []
+
+
+@pytest.mark.parametrize("upto", [1, 2, 4])
+def test_a_turn_that_was_kept_back_is_told_in_order_once_it_is_speech(upto: int) -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.says(*turn("v", "a")[:upto])
+    assert talk.lines() == [Ducked()]
+    judges(talk, SPEECH)
+    talk.says(*turn("v", "a")[upto:])
+    assert [*talk.shown(SpeechBegan), *talk.shown(SpeechEnded)] == [SpeechBegan("v", 100), SpeechEnded("v", 900)]
+    talk.hushed("a", 420)
+    talk.says(done("R", "cancelled"), written("v", "stop"))
+    assert [line.text for line in talk.shown(UserSaid)] == ["stop"]
+    assert len(talk.words(CreateResponse)) == 1
+
+
+def test_a_sound_that_is_not_judged_soon_holds_the_reply_and_in_the_end_cuts_it() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.wait(0.2)
+    assert talk.deeds(Duck) == [Duck(LOW), Duck(HELD)]
+    assert talk.deeds(Hush) == []
+    talk.wait(1.0)
+    assert talk.deeds(Hush) == [Hush()]
+    assert talk.sent == [CancelResponse("R")]
+
+
+def test_a_reply_that_was_held_goes_on_when_it_was_nothing() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.wait(0.3)
+    judges(talk, NOTHING)
+    assert talk.deeds(Duck) == [Duck(LOW), Duck(HELD), Duck(1.0)]
+    talk.wait(5)
+    assert talk.sent == []
+    assert talk.deeds(Hush) == []
+
+
+def test_what_only_the_server_takes_for_speech_over_a_reply_is_believed_after_a_while() -> None:
+    talk = speaking()
+    talk.says(began("v"))
+    assert talk.did == []
+    talk.wait(0.6)
+    assert talk.deeds(Hush) == [Hush()]
+    assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
+    assert talk.sent == [CancelResponse("R")]
+
+
+def test_what_only_the_server_hears_waits_for_the_verdict_where_a_sound_begins_meanwhile() -> None:
+    talk = speaking()
+    talk.says(began("v"))
+    judges(talk, SOUND)
+    talk.wait(0.6)
+    assert talk.deeds(Hush) == []
+    judges(talk, NOTHING)
+    talk.says(*turn("v", "a")[1:])
+    assert talk.sent == [DeleteItem("v")]
+
+
+def test_words_after_a_cough_in_one_turn_of_the_server_are_speech() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.says(began("v"))
+    judges(talk, SOUND, SPEECH)
+    assert talk.deeds(Hush) == [Hush()]
+    assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
+
+
+def test_an_old_cough_does_not_explain_what_the_server_hears_now() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.wait(2)
+    talk.says(began("v"))
+    talk.wait(0.6)
+    assert talk.deeds(Hush) == [Hush()]
+
+
+def test_a_turn_whose_reply_ended_meanwhile_is_an_ordinary_turn() -> None:
+    talk = speaking()
+    talk.says(began("v"), item_done("R", "a"), done("R"))
+    talk.heard("a", 2000)
+    assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
+    assert talk.session.floor is Floor.LISTENING
+
+
+def test_a_reply_that_ends_while_it_is_quieter_leaves_the_next_one_loud() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.says(item_done("R", "a"), done("R"))
+    talk.heard("a", 2000)
+    assert talk.deeds(Duck) == [Duck(LOW), Duck(1.0)]
+    assert not talk.session.quiet
+    judges(talk, NOTHING)
+    assert talk.session.quiet
+
+
+def test_sounds_where_there_is_nothing_to_interrupt_do_nothing() -> None:
+    talk = ready()
+    judges(talk, SOUND, NOTHING, SOUND, SPEECH)
+    assert (talk.did, talk.sent) == ([], [])
+    talk.says(began("u"))
+    assert talk.shown(SpeechBegan) == [SpeechBegan("u", 100)]
+
+
+def test_a_reply_that_is_still_thought_of_is_cut_by_speech_and_not_by_a_cough() -> None:
+    talk = ready()
+    talk.says(*turn("u"))
+    talk.says(created("R", talk.asked))
+    talk.forget()
+    judges(talk, SOUND, NOTHING)
+    coughed(talk, previous="u")
+    assert talk.sent == [DeleteItem("c")]
+    judges(talk, SOUND, SPEECH)
+    assert talk.words(CancelResponse) == [CancelResponse("R")]
+    talk.says(sound("R", "a", 1000))
+    assert talk.deeds(Play) == []
+
+
+def test_a_cough_while_a_function_runs_does_not_cost_its_answer() -> None:
+    talk = ready()
+    talk.says(*turn("u"), written("u", "hello"))
+    talk.says(created("R", talk.asked), called("R", "c1"), done("R"))
+    talk.forget()
+    judges(talk, SOUND, NOTHING)
+    coughed(talk, previous="u")
+    talk.answers("c1")
+    assert talk.words(DeleteItem) == [DeleteItem("c")]
+    assert len(talk.words(CreateResponse)) == 1
+
+
+def test_a_typed_turn_over_a_doubtful_sound_cuts_the_reply_and_the_next_one_is_loud() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.types("stop")
+    assert talk.deeds(Duck) == [Duck(LOW), Duck(1.0)]
+    judges(talk, NOTHING)
+    assert talk.shown(Restored) == []
+
+
+def test_a_server_that_answers_by_itself_whatever_it_was_asked_cuts_by_itself() -> None:
+    talk = Conversation(OURS, ready=False)
+    talk.do(talk.session.opened)
+    echo = {"audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": True}}}}
+    talk.says(said.SessionCreated({"id": "s"}), said.SessionUpdated({"id": "s", **echo}))
+    talk.says(*turn("u"), created("R"), *begins("R", "a", "u"), sound("R", "a", 1000))
+    talk.heard("a", 100)
+    talk.forget()
+    judges(talk, SOUND, SPEECH)
+    assert talk.did == talk.sent == []
+    talk.says(began("v"))
+    assert talk.did[0] == Hush()
+    assert talk.words(CreateResponse) == []
+
+
+def test_a_server_that_keeps_its_own_turn_taking_answers_by_itself() -> None:
+    talk = Conversation(OURS, ready=False)
+    talk.do(talk.session.opened)
+    refusal = {"code": "unknown_parameter", "param": "session.audio.input.turn_detection.create_response"}
+    talk.says(said.SessionCreated({"id": "s"}), said.ServerError({"type": "invalid_request_error", **refusal}))
+    assert "turn_detection" not in talk.words(UpdateSession)[-1].session["audio"]["input"]
+    talk.says(said.SessionUpdated({"id": "s"}), *turn("u"))
+    assert talk.words(CreateResponse) == []
+
+
+def test_speech_is_heard_though_the_connection_is_lost() -> None:
+    talk = speaking()
+    talk.do(talk.session.gone, "lost", "gone", "lost")
+    talk.forget()
+    judges(talk, SOUND, SPEECH)
+    assert [deed for deed in talk.did if isinstance(deed, Duck | Hush)] == [Duck(LOW), Hush(), Duck(1.0)]
+
+
+def test_a_turn_that_was_kept_back_is_lost_with_its_connection_and_its_sound_is_said_again() -> None:
+    talk = speaking()
+    talk.do(talk.session.hear, b"\1\0" * 24_000)
+    judges(talk, SOUND)
+    talk.says(began("v"))
+    talk.do(talk.session.gone, "lost", "gone", "lost")
+    judges(talk, SPEECH)
+    assert talk.shown(SpeechBegan) == []
+    talk.hushed("a", 420)
+    talk.forget()
+    talk.do(talk.session.opened)
+    talk.says(said.SessionCreated({"id": "s2"}), said.SessionUpdated({"id": "s2"}))
+    assert sum(len(word.audio) for word in talk.words(AppendAudio)) == 48_000
+
+
+def test_goodbye_is_not_interrupted_by_a_sound() -> None:
+    talk = speaking()
+    talk.do(talk.session.leave_when_quiet, "goodbye")
+    judges(talk, SOUND, SPEECH)
+    assert talk.did == talk.sent == []
+
+
+def test_a_reply_cut_after_several_items_hears_of_each_word_once() -> None:
+    talk = ready()
+    talk.says(*turn("u"), written("u", "hello"))
+    talk.says(created("R", talk.asked), *spoken("R", "a", 500), *spoken("R", "b", 500), done("R"))
+    talk.heard("a", 500)
+    talk.forget()
+    judges(talk, SOUND, SPEECH)
+    talk.hushed("b", 100)
+    assert talk.sent == [TruncateItem("b", 100)]
+    assert talk.words(CancelResponse) == []
+
+
+def test_words_of_items_that_are_nobodys_turn_pass() -> None:
+    talk = speaking()
+    talk.says(said.ItemAdded({"type": "message"}, None), said.ItemAdded({"id": "x", "type": "function_call"}, None))
+    assert talk.sent == []
+
+
+def test_a_sound_in_a_turn_that_was_kept_back_is_judged_though_the_reply_has_ended() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.says(began("v"), item_done("R", "a"), done("R"))
+    talk.heard("a", 2000)
+    assert talk.shown(SpeechBegan) == []
+    judges(talk, SOUND)
+    assert len(talk.deeds(Duck)) == 2
+    judges(talk, SPEECH)
+    assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
