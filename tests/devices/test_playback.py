@@ -260,6 +260,53 @@ def test_a_duck_and_a_volume_multiply() -> None:
     assert (sound[2400:4000].max(), sound[-4800:].max()) == (pytest.approx(1000, abs=3), pytest.approx(4000, abs=5))
 
 
+def test_what_is_held_fades_and_goes_on_with_the_very_next_sample() -> None:
+    device = SimulatedDevice("speaker", outputs=1, latency_ms=20)
+
+    async def law() -> None:
+        system, speaker = opened(device)
+        speaker.start()
+        speaker.play("a", numbered(900))
+        system.advance(300)
+        speaker.duck(0.0)
+        system.advance(400)
+        speaker.duck(1.0)
+        system.advance(900)
+        assert (await reports(speaker))[-1] == Heard("a", 900)
+        await speaker.close()
+
+    asyncio.run(law())
+    before, after = [run for run in runs(bytes(device.heard)) if run.samples > 10 * SAMPLES_PER_MS]
+    faded = 2 * 10 * SAMPLES_PER_MS  # down and up
+    assert before.start == 0
+    assert abs(after.start - (before.samples + faded)) <= 2  # the last sample of a fade may be whole
+    assert after.start + after.samples == 900 * SAMPLES_PER_MS
+    assert after.at - before.samples > 300 * SAMPLES_PER_MS
+
+
+@pytest.mark.parametrize("latency_ms", [20, 200])
+def test_a_hush_of_what_is_held_is_silent_and_says_where_it_was_held(latency_ms: int) -> None:
+    device = SimulatedDevice("speaker", outputs=1, latency_ms=latency_ms)
+
+    async def law() -> Hushed:
+        system, speaker = opened(device)
+        speaker.start()
+        speaker.play("a", tone(2000))
+        system.advance(500)
+        speaker.duck(0.0)
+        system.advance(600)
+        silent_from = len(device.heard)
+        speaker.hush()
+        speaker.duck(1.0)
+        system.advance(600)
+        assert not any(device.heard[silent_from:])
+        (answer,) = [r for r in await reports(speaker) if isinstance(r, Hushed)]
+        await speaker.close()
+        return answer
+
+    assert asyncio.run(law()).ms == pytest.approx(last_sound(device) / SAMPLES_PER_MS, abs=1)
+
+
 def test_reports_never_run_ahead_of_a_device_that_has_died_without_a_word() -> None:
     device = SimulatedDevice("speaker", outputs=1, latency_ms=400)
 

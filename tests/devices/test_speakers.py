@@ -258,3 +258,49 @@ def test_a_speaker_closes_twice_and_takes_what_comes_too_late(obeys: Callable[[L
         assert speaker.out_ms == at
 
     obeys(law)
+
+
+def test_what_is_held_waits_and_nothing_of_it_is_lost(obeys: Callable[[Law], None]) -> None:
+    async def law(speaker: Speaker, pass_ms: Pass) -> None:
+        speaker.start()
+        speaker.play("a", silence(600))
+        await next_report(speaker, pass_ms)
+        speaker.duck(0.2)
+        speaker.duck(0.0)
+        await pass_ms(100)  # what the device had already
+        held = await _all_reports(speaker)
+        await pass_ms(800)
+        assert await _all_reports(speaker) == []
+        assert held == [] or held[-1].ms < 400
+        speaker.duck(1.0)
+        assert (await reports_until(speaker, pass_ms, Heard("a", 600)))[-1] == Heard("a", 600)
+
+    obeys(law)
+
+
+async def _all_reports(speaker: Speaker) -> list[Heard | Hushed]:
+    found: list[Heard | Hushed] = []
+    while True:
+        try:
+            async with asyncio.timeout(0.02):
+                found.append(await speaker.report())
+        except TimeoutError:
+            return found
+
+
+def test_a_hush_of_what_is_held_says_where_it_was_held(obeys: Callable[[Law], None]) -> None:
+    async def law(speaker: Speaker, pass_ms: Pass) -> None:
+        speaker.start()
+        speaker.play("a", silence(5000))
+        await next_report(speaker, pass_ms)
+        speaker.duck(0.0)
+        await pass_ms(100)
+        last = (await _all_reports(speaker) or [Heard("a", 0)])[-1].ms
+        await pass_ms(500)
+        speaker.hush()
+        speaker.duck(1.0)
+        answer = (await reports_until(speaker, pass_ms, Hushed))[-1]
+        assert answer.item_id == "a"
+        assert last <= answer.ms < last + 250
+
+    obeys(law)

@@ -287,13 +287,39 @@ def test_an_answer_ahead_that_fails_is_made_again() -> None:
     assert desk.last(server.ResponseDone).response["status"] == "completed"
 
 
-def test_nothing_is_thought_ahead_when_no_answer_is_wanted() -> None:
+def asks_for_itself() -> Desk:
+    """The client asks for each answer; it has said "Hello." and asked for nothing yet."""
     desk = ready(audio={"input": {"turn_detection": {"type": "server_vad", "create_response": False}}})
     desk.speaks(480, silence_ms=192)
     desk.hears("Hello.")
     desk.sound(352, SILENCE)
-    assert desk.count(Answer) == 0
+    return desk
+
+
+def test_an_answer_made_ahead_is_silent_until_the_client_asks_for_it() -> None:
+    desk = asks_for_itself()
+    desk.thinks("Hi.", silence(100))
     assert desk.names()[-1] == "conversation.item.done"
+    desk.send(client.CreateResponse())
+    assert (desk.count(Answer), desk.count(Stop)) == (1, 0)
+    assert desk.last(server.ResponseDone).response["output"][0]["content"][0]["transcript"] == "Hi."
+    assert desk.has_a_free_slot()
+
+
+def test_an_answer_made_ahead_of_which_another_kind_is_asked_for_is_thrown_away() -> None:
+    desk = asks_for_itself()
+    ahead = desk.job(Answer)
+    desk.send(client.CreateResponse({"instructions": "Speak like a pirate."}))
+    assert Stop(ahead.job) in desk.jobs
+    assert desk.job(Answer).prompt.instructions == "Speak like a pirate."
+
+
+def test_an_answer_made_ahead_that_nobody_asks_for_is_thrown_away_with_the_next_turn() -> None:
+    desk = asks_for_itself()
+    ahead = desk.job(Answer)
+    desk.speaks(480, silence_ms=0)
+    assert Stop(ahead.job) in desk.jobs
+    assert "response.created" not in desk.names()
 
 
 def test_a_text_answer_is_not_thought_ahead_but_after_the_turn() -> None:

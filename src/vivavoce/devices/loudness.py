@@ -7,7 +7,7 @@ from vivavoce.pcm import SAMPLE_BYTES, SAMPLES_PER_MS
 
 FADE_SAMPLES = 5 * SAMPLES_PER_MS
 """Of a hush. Measured on a tone: no step greater than the tone's own."""
-_TURN_BYTES = 10 * SAMPLES_PER_MS * SAMPLE_BYTES
+_TURN_SAMPLES = 10 * SAMPLES_PER_MS
 
 
 def scale(pcm: memoryview, begin: float, end: float) -> None:
@@ -27,7 +27,7 @@ def scale(pcm: memoryview, begin: float, end: float) -> None:
 
 
 class Fader:
-    """Fills blocks from a line at a share of its loudness, reached within 10 ms; at 0 the line is held.
+    """Fills blocks of any size from a line at a share of its loudness, reached within 10 ms; at 0 the line is held.
 
     Attributes:
         share: 0 to 1; a new one holds from the next block on.
@@ -39,11 +39,14 @@ class Fader:
 
     def fill(self, line: Line, out: memoryview) -> None:
         """Put what comes next into `out` (bytes, silent so far)."""
-        if self._reached != self.share:
-            turn = out[:_TURN_BYTES]
+        way = self.share - self._reached
+        turn = out[: round(abs(way) * _TURN_SAMPLES) * SAMPLE_BYTES]
+        if turn:
             line.fill(turn)
-            scale(turn, self._reached, self.share)
-            self._reached, out = self.share, out[_TURN_BYTES:]
+            gone = len(turn) / (_TURN_SAMPLES * SAMPLE_BYTES)
+            end = self.share if gone >= abs(way) else self._reached + (gone if way > 0 else -gone)
+            scale(turn, self._reached, end)
+            self._reached, out = end, out[len(turn) :]
         if self.share and out:
             line.fill(out)
             scale(out, self.share, self.share)

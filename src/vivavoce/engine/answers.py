@@ -52,6 +52,7 @@ class Answers:
         self._open: dict[str, _Open] = {}
         self._jobs: dict[int, Response | Ahead] = {}
         self._warmed: Prompt | None = None
+        self._kept: Ahead | None = None  # made ahead of a turn that is over; the client has not asked for an answer yet
 
     # ---- begin
 
@@ -74,7 +75,8 @@ class Answers:
         if wish.in_conversation:
             self.active = response
         response.begin()
-        self.advance()
+        self.advance(self._kept)
+        self.forget_ahead()
         own = [item for item in items or () if isinstance(item, SpokenItem) and item.pending]
         return [item for item in own if self._conversation.find(item.id) is not item]
 
@@ -139,9 +141,21 @@ class Answers:
         turn.ahead = Ahead(0, prompt)
         turn.ahead.job = self._ask(turn.ahead, prompt, aloud=True)
 
+    def keep_ahead(self, turn: Turn) -> None:
+        """The turn is over, and it is the client that asks for answers: the one made ahead waits for that."""
+        self._kept, turn.ahead = turn.ahead, None
+
+    def forget_ahead(self) -> None:
+        """Nobody asked for it, or for something else."""
+        ahead, self._kept = self._kept, None
+        self._drop(ahead)
+
     def drop_ahead(self, turn: Turn) -> None:
         """Throw away the answer made ahead, unless it was adopted."""
         ahead, turn.ahead = turn.ahead, None
+        self._drop(ahead)
+
+    def _drop(self, ahead: Ahead | None) -> None:
         if ahead is not None and self._jobs.get(ahead.job) is ahead:
             del self._jobs[ahead.job]
             self._outlet.ask(Stop(ahead.job))

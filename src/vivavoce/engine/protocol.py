@@ -210,6 +210,7 @@ class EngineProtocol:
 
     def _started(self, at: int) -> None:
         self._idle_from = None
+        self._answers.forget_ahead()
         self._turn = Turn(self.new_id("item"), at)
         self.say(server.SpeechStarted(self._turn.item_id, samples_to_ms(at)))
         if self._detection["interrupt_response"]:
@@ -228,7 +229,10 @@ class EngineProtocol:
             self._hearing[turn.hearing] = item
         else:
             self._recognise(item)
-        self._answers.drop_ahead(turn)
+        if self._detection["create_response"]:
+            self._answers.drop_ahead(turn)
+        else:
+            self._answers.keep_ahead(turn)
 
     def _committed(self, item: SpokenItem) -> None:
         before = self._conversation.add(item)
@@ -263,8 +267,7 @@ class EngineProtocol:
         target = self._hearing.pop(job, None)
         if isinstance(target, Turn):
             target.guess = words.text.strip()
-            if self._detection["create_response"]:
-                self._answers.think_ahead(target)
+            self._answers.think_ahead(target)
         elif target is not None:
             self._settle(target, words.text.strip(), None)
 
