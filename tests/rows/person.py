@@ -16,7 +16,7 @@ from typing import Any
 from vivavoce.devices.memory import MemoryMicrophone, MemorySpeaker
 from vivavoce.live import Functions, Outcome, Parts, Talk, run
 from vivavoce.pcm import silence
-from vivavoce.ports import Wire
+from vivavoce.ports import Ear, Wire
 from vivavoce.session.happenings import Happening
 from vivavoce.session.session import Session
 from vivavoce.session.settings import Settings
@@ -132,6 +132,13 @@ class Person:
     def say(self, text: str, ms: int = 300, pause_ms: int = 700) -> None:
         self.microphone.hear(spoken(text, ms) + silence(pause_ms))
 
+    async def says(self, text: str, ms: int = 300, pause_ms: int = 700) -> None:
+        """As `say`, at the pace of a microphone."""
+        sound, step = spoken(text, ms) + silence(pause_ms), 20 * 48
+        for at in range(0, len(sound), step):
+            self.microphone.hear(sound[at : at + step])
+            await asyncio.sleep(0.02)
+
     def type(self, text: str) -> None:
         self.talk.type(text)
 
@@ -209,6 +216,7 @@ def hold(  # noqa: PLR0913  # what a talk is made of, each with what it usually 
     functions: Functions | None = None,
     wire: Callable[[str], Wire] = wire_to,
     preview: bool = False,
+    ear: Ear | None = None,
 ) -> Seen:
     """One talk with that server. Without `does` it must end by itself; `by_hand`: the speaker plays when told to."""
 
@@ -225,7 +233,7 @@ def hold(  # noqa: PLR0913  # what a talk is made of, each with what it usually 
             person = Person(does, lines, microphone, speaker, server)
             url = server.preview_url if preview else server.url
             parts = Parts(
-                Session(settings), wire(url), microphone, speaker, lines, functions=functions, performer=person
+                Session(settings), wire(url), microphone, speaker, lines, functions=functions, performer=person, ear=ear
             )
             playing = None if by_hand else asyncio.create_task(play())
             try:

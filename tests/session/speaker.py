@@ -9,11 +9,12 @@ from vivavoce.ports import Heard, Hushed
 
 
 class CountingSpeaker:
-    """Plays only when told to (`advance`); its reports wait in a queue, as those of a device do."""
+    """Plays only when told to (`advance`), and nothing while `share` is 0; its reports wait in a queue, as those of a device do."""
 
     def __init__(self) -> None:
         self._queue: deque[tuple[str, int]] = deque()  # stretches of items, in bytes
         self._played: dict[str, int] = {}
+        self.share = 1.0
         self.reports: deque[Heard | Hushed] = deque()
 
     def play(self, item_id: str, pcm: bytes) -> None:
@@ -29,7 +30,7 @@ class CountingSpeaker:
 
     def advance(self, ms: int) -> None:
         """`ms` milliseconds pass at the speaker."""
-        left = ms * 48
+        left = ms * 48 if self.share else 0
         while left > 0 and self._queue:
             item_id, size = self._queue.popleft()
             taken = min(left, size)

@@ -34,7 +34,8 @@ from vivavoce.events.client import (
 from vivavoce.events.server import ServerEvent
 from vivavoce.pcm import bytes_to_ms
 from vivavoce.ports import Hushed
-from vivavoce.session.effects import Call, Discard, Effect, Finish, Hush, Play, Prepare, Reopen, Show, Swap
+from vivavoce.session.bargein import Judged
+from vivavoce.session.effects import Call, Discard, Duck, Effect, Finish, Hush, Play, Prepare, Reopen, Show, Swap
 from vivavoce.session.floor import Floor
 from vivavoce.session.happenings import AssistantDelta, AssistantSaid, Called, Happening, UserSaid
 from vivavoce.session.opening import Stage
@@ -127,6 +128,9 @@ class Talk(RuleBasedStateMachine):
                 self.played[item_id] += len(pcm) & ~1
             case Hush():
                 self.speaker.hush()
+            case Duck(share):
+                assert share != self.speaker.share, "loudness changes when it is said to"
+                self.speaker.share = share
             case Call(call_id):
                 self.calls.append(call_id)
                 assert Counter(self.calls)[call_id] == 1, "a function runs once"
@@ -182,12 +186,19 @@ class Talk(RuleBasedStateMachine):
 
     # ---- what may happen
 
-    @initialize(interrupts=st.booleans(), written=st.booleans(), tentative=st.booleans(), life=st.booleans())
-    def begin(self, interrupts: bool, written: bool, tentative: bool, life: bool) -> None:
+    @initialize(
+        interrupts=st.booleans(),
+        confirms=st.booleans(),
+        written=st.booleans(),
+        tentative=st.booleans(),
+        life=st.booleans(),
+    )
+    def begin(self, interrupts: bool, confirms: bool, written: bool, tentative: bool, life: bool) -> None:
         self.lasts = LIFE_S if life else None
         self.session = Session(
             Settings(
                 interrupt_response=interrupts,
+                confirm_barge_in=confirms,
                 transcription_model="w" if written else None,
                 transcription_tentative=tentative,
                 max_s=100_000.0,
@@ -332,6 +343,11 @@ class Talk(RuleBasedStateMachine):
         self.tell(said.SpeechStopped(user, start + ms))
         self.tell(said.AudioCommitted(user, previous))
 
+    @rule(verdicts=st.lists(st.sampled_from(Judged), min_size=1, max_size=3))
+    def a_sound_is_judged(self, verdicts: list[Judged]) -> None:
+        for verdict in verdicts:
+            self.do(self.session.judged, verdict)
+
     @rule(ms=st.sampled_from([1, 20, 500, 5_000]))
     def sound_is_heard(self, ms: int) -> None:
         self.speaker.advance(ms)
@@ -405,6 +421,10 @@ class Talk(RuleBasedStateMachine):
     def the_alarm_is_never_in_the_past(self) -> None:
         due = self.session.next_deadline()
         assert due is None or due > self.now or self.over
+
+    @invariant()
+    def what_is_quieter_is_loud_again_in_the_end(self) -> None:
+        assert not self.session.quiet or self.speaker.share == 1.0
 
     @invariant()
     def the_stage_says_when_the_talk_is_over(self) -> None:

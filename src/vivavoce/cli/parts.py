@@ -22,7 +22,7 @@ from vivavoce.devices.queued import QueuedMicrophone
 from vivavoce.devices.wav import WavSpeaker, load
 from vivavoce.errors import BadSettings, NoDevice
 from vivavoce.live import Parts
-from vivavoce.ports import Microphone, Speaker, Wire
+from vivavoce.ports import Ear, Microphone, Speaker, Wire
 from vivavoce.script import Line, Recording, Script, Typed
 from vivavoce.session.happenings import Warned
 from vivavoce.session.session import Session
@@ -38,6 +38,7 @@ from vivavoce.tools import load as load_tools
 if TYPE_CHECKING:
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 
+_LEAVE_TURNS_TO_US = {"openai", "azure", "offline"}  # `create_response` and `interrupt_response` are documented there
 _OFFLINE_PACKAGES = ("ctranslate2", "tokenizers", "onnxruntime", "xllamacpp", "hibari")
 
 
@@ -74,7 +75,12 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         speaker = _speaker(wishes.speaker, [line.name for line in lines if isinstance(line, Recording)])
         opened.push_async_callback(speaker.close)
         _keep_echo_out(wishes, screen, microphone, speaker)
-        settings = replace(settings, noise_reduction=_noise_reduction(wishes, choice, microphone, speaker))
+        ear = _ear(wishes, choice, microphone)
+        settings = replace(
+            settings,
+            noise_reduction=_noise_reduction(wishes, choice, microphone, speaker),
+            confirm_barge_in=ear is not None,
+        )
         tape = _tape(wishes, settings, started)  # last: a talk that cannot begin leaves no folder
         opened.pop_all()
     devices = any(
@@ -84,7 +90,9 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     button = presses(sys.stdin.fileno()) if wishes.push_to_talk else None
     typed = _typed(screen, microphone, speaker) if _has_keyboard() and button is None else None
     typed_only = not lines and isinstance(microphone, MemoryMicrophone)
-    return Parts(Session(settings), wire, microphone, speaker, screen, toolbox, script, typed, typed_only, tape, button)
+    return Parts(
+        Session(settings), wire, microphone, speaker, screen, toolbox, script, typed, typed_only, tape, button, ear
+    )
 
 
 def _offline_installed() -> bool:
@@ -278,6 +286,17 @@ def _keep_echo_out(wishes: Wishes, screen: Screen, microphone: Microphone, speak
     _announce(screen, control.choice.sentence)
     if control.choice.rung != "off":
         cards[0].process(control, cards[1], control.news)
+
+
+def _ear(wishes: Wishes, choice: choose.Choice, microphone: Microphone) -> Ear | None:
+    """Who judges what interrupts; None where the server decides, and where nobody is heard."""
+    if wishes.push_to_talk or wishes.barge_in == "at-once" or isinstance(microphone, MemoryMicrophone):
+        return None
+    if wishes.barge_in == "auto" and choice.kind not in _LEAVE_TURNS_TO_US:
+        return None
+    from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  numpy, which a typed talk does not need
+
+    return BargeInDetector()
 
 
 def _cards(microphone: Microphone, speaker: Speaker) -> tuple[SoundCardMicrophone, SoundCardSpeaker] | None:

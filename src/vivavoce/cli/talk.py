@@ -55,6 +55,7 @@ class Wishes:
     push_to_talk: bool
     echo: Literal["auto", "cancel", "gate", "off"]
     noise_reduction: str
+    barge_in: Literal["auto", "confirmed", "at-once"]
     max_minutes: float | None
     tape: Path | None
     brain: str
@@ -135,6 +136,13 @@ class _OrderedCommand(click.Command):
     default="auto",
     show_default=True,
     help="What the server expects of your microphone: near your mouth, or far from it.",
+)
+@click.option(
+    "--barge-in",
+    type=click.Choice(["auto", "confirmed", "at-once"]),
+    default="auto",
+    show_default=True,
+    help="Whether a cough or an 'mm-hm' only makes the assistant quieter, and words stop it; or every sound does.",
 )
 @click.option(
     "--push-to-talk", is_flag=True, help="You say when you speak: press space or Enter, and again when you are done."

@@ -26,6 +26,7 @@ from vivavoce.session.settings import Timeouts
 FULL, LOW, HELD = 1.0, 0.2, 0.0
 """Shares of the loudness. Held: nothing is played, and nothing of the reply is lost."""
 _FRESH_S = 1.5  # the server notices a sound so much later than we do, at most
+_OLD_S = 10.0  # a turn that began with a cough so long ago has nothing to do with what begins now
 _REMEMBERED = 64
 _Person = server.SpeechStarted | server.SpeechStopped | server.AudioCommitted
 _Words = server.TranscriptionCompleted | server.TranscriptionFailed | server.TranscriptionDelta
@@ -69,8 +70,9 @@ class BargeIn:
         self._turns: dict[str, _Turn] = {}
         self._known: deque[str] = deque(maxlen=_REMEMBERED)
         self._dismissed: deque[str] = deque(maxlen=_REMEMBERED)
+        self._deleted: deque[str] = deque(maxlen=_REMEMBERED)
         self._released: list[ServerEvent] = []
-        self._to_delete: list[str] = []
+        self._none: list[tuple[str, bool]] = []
         self._world: list[Effect] = []
 
     # ---- out
@@ -85,15 +87,15 @@ class BargeIn:
         out, self._released = self._released, []
         return out
 
-    def take_dismissed(self) -> list[str]:
-        """Drain the turns that were none: the server has them as items."""
-        out, self._to_delete = self._to_delete, []
+    def take_dismissed(self) -> list[tuple[str, bool]]:
+        """Drain the turns that were none, and whether the server has each as an item; one it has not yet comes again."""
+        out, self._none = self._none, []
         return out
 
     @property
     def open(self) -> bool:
-        """A sound is in doubt, or a turn is kept back."""
-        return self._sound is Judged.SOUND or bool(self._turns)
+        """A sound is in doubt, or a turn that may be one is kept back."""
+        return self._sound is Judged.SOUND or any(not turn.heard for turn in self._turns.values())
 
     # ---- the detector
 
@@ -111,6 +113,9 @@ class BargeIn:
         return False
 
     def _begins(self, now: float, *, over: bool) -> None:
+        if now - self._since > _OLD_S:
+            for item_id in [name for name, turn in self._turns.items() if turn.heard]:
+                self._dismiss(item_id)
         if not over and not self._turns:
             self._sound = None
             return
@@ -145,6 +150,8 @@ class BargeIn:
                 self._dismiss(item_id)
             return True
         if item_id in self._dismissed:
+            if isinstance(event, server.AudioCommitted) and item_id not in self._deleted:
+                self._was_none(item_id, committed=True)
             return True
         return isinstance(event, _Person) and item_id not in self._known and self._keeps_turn(item_id, event, now, over)
 
@@ -157,9 +164,13 @@ class BargeIn:
         return True
 
     def _dismiss(self, item_id: str) -> None:
-        del self._turns[item_id]
         self._dismissed.append(item_id)
-        self._to_delete.append(item_id)
+        self._was_none(item_id, committed=self._turns.pop(item_id).committed)
+
+    def _was_none(self, item_id: str, *, committed: bool) -> None:
+        self._none.append((item_id, committed))
+        if committed:
+            self._deleted.append(item_id)
 
     # ---- time, and what happens meanwhile
 
@@ -174,7 +185,7 @@ class BargeIn:
         by = self.deadline()
         if by is None or now < by:
             return False
-        if self._sound is Judged.SOUND and self._share == LOW:
+        if self._sound is Judged.SOUND and now < self._since + self._waits.judged_s:
             self._turn_down(HELD)
             return False
         self._is_speech(now)
@@ -197,7 +208,8 @@ class BargeIn:
         self._turns.clear()
         self._known.clear()
         self._dismissed.clear()
-        self._to_delete.clear()
+        self._deleted.clear()
+        self._none.clear()
         self._released.clear()
 
     def _turn_down(self, share: float) -> None:

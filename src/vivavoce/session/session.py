@@ -808,9 +808,9 @@ class Session:
         if not self._answering:
             barge_in.nothing_to_interrupt()
         self._world += barge_in.to_world()
-        for item_id in barge_in.take_dismissed():
+        for item_id, committed in barge_in.take_dismissed():
             self._continuity.dismissed(item_id)
-            self._server.append(client.DeleteItem(item_id))
+            self._server += [client.DeleteItem(item_id)] if committed else []
         for event in barge_in.take_turns():
             self._understand(event)
 

@@ -84,6 +84,10 @@ class PlainLines:
                 self._line("warning", f"Note: The connection is lost; connecting again, what you say is kept.{why}")
             case told.Reconnected():
                 self._line("note", "Connected again; the conversation goes on.")
+            case told.Ducked() if self._verbose:
+                self._line("note", "A sound over the reply: quieter until it is clear whether you speak.")
+            case told.Restored() if self._verbose:
+                self._line("note", "It was no speech; the reply goes on.")
             case told.Renewed() if self._verbose:
                 self._line("note", f"A new session took over: {happening.session_id}.")
             case told.Used() if self._verbose:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vivavoce.testing.connection import Connection
+    from vivavoce.testing.ear import SpokenEar
     from vivavoce.testing.faults import Fault, Swap, Twice, random_faults
     from vivavoce.testing.hurry import hurried
     from vivavoce.testing.line import Line, ScriptFailed
@@ -49,6 +50,7 @@ _HOMES = {
     "SayText": "steps",
     "ScriptFailed": "line",
     "Speak": "steps",
+    "SpokenEar": "ear",
     "Stall": "steps",
     "Swap": "faults",
     "Talk": "talker",
@@ -85,6 +87,7 @@ __all__ = [
     "SayText",
     "ScriptFailed",
     "Speak",
+    "SpokenEar",
     "Stall",
     "Swap",
     "Talk",
