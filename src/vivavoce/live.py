@@ -252,8 +252,11 @@ class Talk:
         code, raw, after_s = _code(error), _raw(error), error.after_s
         if self._ready.is_set() and isinstance(error, TooManyRequests | SignInFailed):
             error = ServerGone(str(error))  # it passes: the talk goes on without a connection, for a while
+        message = str(error)
+        if self._ready.is_set() and isinstance(error, ServerGone):
+            message = error.fault  # the talk goes on: there is nothing for a person to do
         self._error = error
-        self._input(self._session.gone, code, str(error), error.reason, raw, after_s)
+        self._input(self._session.gone, code, message, error.reason, raw, after_s)
         if not self._over.done():
             self._error = None
 

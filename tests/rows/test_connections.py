@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -78,6 +79,9 @@ def test_row_14_any_end_that_we_did_not_make_is_a_loss_and_the_talk_goes_on(do: 
     assert seen.outcome.reason == "script_done"
     assert seen.errors == []
     assert seen.lines.texts("user") == ["one", "two"]
+    (line,) = seen.lines.of("reconnecting")
+    assert line["message"].startswith("The connection ended (")
+    assert not re.search(r"\b(start|check)\b", line["message"]), "nothing is to be done by anybody"
     first, second = server.connections
     assert second.types[0] == "session.update"
     assert second.received[0].event["session"] == first.received[0].event["session"]
