@@ -50,6 +50,7 @@ def test_a_recording_is_answered_and_the_talk_ends_by_itself(tmp_path: Path) -> 
         "heard_text": "One two three.",
         "heard_ms": 1200,
         "interrupted": False,
+        "cut_by": None,
     }
     assert "".join(line["text"] for line in seen.of("assistant_delta")) == "One two three."
     assert server.words("conversation.item.truncate") == []
