@@ -186,9 +186,9 @@ def voice(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def speaking(voice: Path, audio: VirtualAudio) -> Iterator[None]:
-    """Somebody speaks into the microphone, not too loudly."""
-    command = [shutil.which("paplay") or "paplay", "--device=mic_feed", "--volume=32768", str(voice)]
+def speaking(voice: Path, audio: VirtualAudio, volume: int = 32_768) -> Iterator[None]:
+    """Somebody speaks into the microphone, not too loudly; 65,536 is as loud as the recording."""
+    command = [shutil.which("paplay") or "paplay", "--device=mic_feed", f"--volume={volume}", str(voice)]
     with subprocess.Popen(command, env=environment(audio.env)) as player:  # noqa: S603  a program of the sound server
         yield
         player.terminate()
