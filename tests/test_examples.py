@@ -21,7 +21,7 @@ def test_an_example_is_under_60_lines(path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_a_talk_fits_into_a_program_of_your_own(tmp_path: Path) -> None:
     example = next(path for path in EXAMPLES if path.name == "embed.py")
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "VIVA_MODELS") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "VIVA_MODELS") if name in os.environ}
     command = [sys.executable, str(example), "What is two plus two?"]
     done = subprocess.run(command, cwd=tmp_path, env=kept, capture_output=True, text=True, check=False, timeout=280)  # noqa: S603  # our own example
     assert done.returncode == 0, done.stderr

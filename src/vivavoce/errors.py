@@ -39,10 +39,15 @@ Reason = Literal[
 
 
 class VivaError(Exception):
-    """The root: one clear sentence, an exit code, the reason written into the `end` line."""
+    """The root: one clear sentence, an exit code, the reason written into the `end` line.
+
+    Attributes:
+        after_s: how long the server asks us to wait before the next try; None where it names no time.
+    """
 
     exit_code: ClassVar[int] = 1
     reason: ClassVar[Reason] = "error"
+    after_s: float | None = None
 
 
 class ProtocolError(VivaError):
@@ -132,7 +137,13 @@ class QuotaExceeded(Refused):
 
 
 class TooManyRequests(QuotaExceeded):
-    """Too many requests or conversations at once; later there is room again."""
+    """Too many requests or conversations at once; later there is room again, `after_s` seconds from now where it is set."""
+
+    def __init__(
+        self, message: str, *, status: int | None = None, body: str = "", after_s: float | None = None
+    ) -> None:
+        super().__init__(message, status=status, body=body)
+        self.after_s = after_s
 
 
 class ServerGone(VivaError):
@@ -141,13 +152,24 @@ class ServerGone(VivaError):
     Attributes:
         code: WebSocket close code; 1006 when there was no close frame, None when there was no connection.
         close_reason: the text beside the code, "" when there was none.
+        fault: the message without what to do next, for a talk that goes on by itself.
     """
 
     exit_code: ClassVar[int] = 5
     reason: ClassVar[Reason] = "lost"
 
-    def __init__(self, message: str, *, code: int | None = None, close_reason: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        close_reason: str = "",
+        fault: str = "",
+        after_s: float | None = None,
+    ) -> None:
         super().__init__(message)
+        self.fault = fault or message
+        self.after_s = after_s
         self.code = code
         self.close_reason = close_reason
 

@@ -194,8 +194,8 @@ class Talk:
         except Exception:  # noqa: BLE001  # the screen itself is what failed: `_flush` has ended the talk all the same
             self._finish(known.reason)
 
-    def _connect(self, wire: Wire, after_s: float = 0.0) -> None:
-        self._open_wires[wire] = self._begin(self._converse(wire, after_s))
+    def _connect(self, wire: Wire, after_s: float = 0.0, least_s: float = 0.0) -> None:
+        self._open_wires[wire] = self._begin(self._converse(wire, after_s, least_s))
 
     def _disconnect(self, wire: Wire) -> None:
         """Nobody listens to it any more; it is closed while the talk goes on."""
@@ -211,11 +211,11 @@ class Talk:
             self._show(Errored("close_failed", f"{type(error).__name__}: {error}", fatal=False))
         del self._open_wires[wire]
 
-    async def _converse(self, wire: Wire, after_s: float) -> None:
+    async def _converse(self, wire: Wire, after_s: float, least_s: float) -> None:
         """One connection, from its opening to its end."""
         session = self._session
         try:
-            await asyncio.sleep(after_s * random.uniform(_LEAST_SHARE, 1))  # noqa: S311  # no secret hangs on it
+            await asyncio.sleep(random.uniform(max(least_s, after_s * _LEAST_SHARE), after_s))  # noqa: S311  # no secret hangs on it
             await self._open(wire)
             self._input(session.standby_opened if wire is self._standby else session.opened, time.time())
             while True:
@@ -251,9 +251,14 @@ class Talk:
         if wire is self._standby:
             self._input(self._session.standby_gone, _code(error), str(error))
             return
-        passes = self._ready.is_set() and isinstance(error, TooManyRequests | SignInFailed)
+        code, raw, after_s = _code(error), _raw(error), error.after_s
+        if self._ready.is_set() and isinstance(error, TooManyRequests | SignInFailed):
+            error = ServerGone(str(error))  # it passes: the talk goes on without a connection, for a while
+        message = str(error)
+        if self._ready.is_set() and isinstance(error, ServerGone):
+            message = error.fault  # the talk goes on: there is nothing for a person to do
         self._error = error
-        self._input(self._session.gone, _code(error), str(error), "lost" if passes else error.reason, _raw(error))
+        self._input(self._session.gone, code, message, error.reason, raw, after_s)
         if not self._over.done():
             self._error = None
 
@@ -371,9 +376,9 @@ class Talk:
     def _change_wires(self, effect: Reopen | Prepare | Swap | Discard) -> None:
         used, standby = self._wire, self._standby
         match effect:
-            case Reopen(after_s):
+            case Reopen(after_s, least_s):
                 self._wire = used.another()
-                self._connect(self._wire, after_s)
+                self._connect(self._wire, after_s, least_s or 0.0)
                 self._disconnect(used)
             case Prepare():
                 self._standby = used.another()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def viva_doctor(*args: str, env: Mapping[str, str] | None = None) -> Said:
 def with_site(folder: Path, code: str) -> dict[str, str]:
     """Variables under which Python runs `code` first."""
     (folder / "sitecustomize.py").write_text(code)
-    return {"PYTHONPATH": str(folder)}
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
 
 
 # ---- without sound
@@ -84,12 +85,41 @@ def test_a_server_that_is_well_is_one_line_a_check_and_exit_code_0(monkeypatch: 
     said = asyncio.run(work())
     assert (said.code, said.err) == (0, "")
     assert all(line.startswith("ok: ") for line in said.lines[:-1])
-    assert said.lines[-1] == "All is well. Talk with: viva talk"
+    assert re.fullmatch(
+        "What was looked at is well; the sound was not looked at. Talk with: viva talk "
+        r"--server 'ws://127.0.0.1:\d+/v1/realtime\?model=gpt-realtime-2.1' --key-env THE_KEY",
+        said.lines[-1],
+    )
     assert "cost nothing" in said.out
     assert "THE_KEY" in said.out
     assert KEY not in said.out
     assert KEY[:6] not in said.out
     assert "\x1b" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("given", "left_out", "also"),
+    [
+        (("--no-sound",), "the sound and the network were", ""),
+        (("--mic", "none", "--speaker=none"), "the network was", " --mic none --speaker none"),
+        (("--no-sound", "--preview", "--model", "a b"), "the sound and the network were", " --preview --model 'a b'"),
+        (("--no-sound", "--mic", "default"), "the sound and the network were", " --mic default"),
+    ],
+)
+def test_the_command_it_ends_with_is_the_talk_that_was_looked_at(
+    given: tuple[str, ...], left_out: str, also: str
+) -> None:
+    found = viva_doctor("--server", "ws://127.0.0.1:9/x", "--no-network", *given)
+    assert found.code == 0, found.out
+    assert found.lines[-1] == (
+        f"What was looked at is well; {left_out} not looked at. Talk with: viva talk --server ws://127.0.0.1:9/x{also}"
+    )
+
+
+def test_a_key_in_an_address_is_not_repeated() -> None:
+    found = viva_doctor("--no-sound", "--no-network", "--server", f"ws://127.0.0.1:9/x?api-key={KEY}")
+    assert KEY not in found.out
+    assert "?api-key=**" in found.lines[-1]
 
 
 def test_a_fault_is_one_line_with_its_fix_and_exit_code_1() -> None:
@@ -156,9 +186,9 @@ def voice(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def speaking(voice: Path, audio: VirtualAudio) -> Iterator[None]:
-    """Somebody speaks into the microphone, not too loudly."""
-    command = [shutil.which("paplay") or "paplay", "--device=mic_feed", "--volume=32768", str(voice)]
+def speaking(voice: Path, audio: VirtualAudio, volume: int = 32_768) -> Iterator[None]:
+    """Somebody speaks into the microphone, not too loudly; 65,536 is as loud as the recording."""
+    command = [shutil.which("paplay") or "paplay", "--device=mic_feed", f"--volume={volume}", str(voice)]
     with subprocess.Popen(command, env=environment(audio.env)) as player:  # noqa: S603  a program of the sound server
         yield
         player.terminate()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.tape.talk import Recording, rewrite, small_talk
+from tests.tape.talk import SETTINGS, Recording, rewrite, small_talk
 
 from vivavoce.cli.main import viva
 from vivavoce.errors import BadSettings, VivaError
+from vivavoce.tape.packing import pack
 
 
 def run(*args: str) -> Result:
@@ -48,6 +50,26 @@ def test_a_tape_is_shown_as_the_talk_was_and_nothing_differs(tmp_path: Path) -> 
         "Goodbye.",
     ]
     assert "Nothing differs" in seen.stderr
+
+
+@pytest.mark.parametrize(
+    ("spoken", "pressed", "says"),
+    [
+        (False, False, "Type a line when you like"),
+        (True, False, "Listening. Speak when you like"),
+        (True, True, "Press space or Enter, speak, and press again when you are done"),
+    ],
+)
+def test_a_replay_asks_for_what_the_talk_asked_for(tmp_path: Path, *, spoken: bool, pressed: bool, says: str) -> None:
+    talk = Recording(tmp_path / "t", replace(SETTINGS, push_to_talk=pressed))
+    talk.open()
+    if spoken:
+        talk.hears(0, 5)
+    talk.do("leave", "interrupt")
+    talk.close()
+    assert run(str(tmp_path / "t"), "--fast").stdout.splitlines()[1].startswith(says)
+    pack(tmp_path / "t")
+    assert run(str(tmp_path / "t"), "--fast").stdout.splitlines()[1].startswith(says)
 
 
 def test_json_lines_are_those_of_a_talk_and_nothing_else(tmp_path: Path) -> None:

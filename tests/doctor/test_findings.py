@@ -46,3 +46,15 @@ def test_notes_are_no_faults() -> None:
     findings = [Finding("level", "note", "Quiet.", "Raise it.")]
     assert well(findings)
     assert summary(findings) == ["All is well. Talk with: viva talk"]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ((), "All is well."),
+        (("the sound",), "What was looked at is well; the sound was not looked at."),
+        (("the sound", "the network"), "What was looked at is well; the sound and the network were not looked at."),
+    ],
+)
+def test_only_what_was_looked_at_is_well(left_out: tuple[str, ...], said: str) -> None:
+    assert summary([], "viva talk --mic none", left_out) == [f"{said} Talk with: viva talk --mic none"]

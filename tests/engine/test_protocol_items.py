@@ -111,6 +111,13 @@ def test_a_created_recording_is_recognised_and_the_answer_waits_for_it() -> None
     assert desk.job(Recognise).pcm == silence(200)
 
 
+def test_a_recording_comes_as_it_is_where_no_json_is_made() -> None:
+    desk = Desk()
+    part = {"type": "input_audio", "audio": silence(200) + b"\1"}
+    desk.send(client.CreateItem(message("user", part)), client.CreateResponse())
+    assert desk.job(Recognise).pcm == silence(200), "half a sample is none"
+
+
 def test_a_call_and_its_output_can_be_told_again_after_a_reconnect() -> None:
     desk = Desk()
     call = {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": "{}"}
@@ -148,6 +155,7 @@ def test_an_output_for_an_unknown_call_is_refused() -> None:
         (message("assistant", {"type": "output_audio", "audio": "AA"}), "missing_required_parameter", "item.content[0].text"),
         (message("user", {"type": "input_audio"}), "missing_required_parameter", "item.content[0].audio"),
         (message("user", {"type": "input_audio", "audio": "!"}), "invalid_value", "item.content[0].audio"),
+        (message("user", {"type": "input_audio", "audio": 3}), "invalid_type", "item.content[0].audio"),
         (message("user", spoken(1), spoken(1)), "invalid_value", "item.content"),
         ({"type": "function_call", "call_id": "c", "name": "n"}, "missing_required_parameter", "item.arguments"),
         ({"type": "function_call_output", "output": ""}, "missing_required_parameter", "item.call_id"),

@@ -234,6 +234,17 @@ def test_sound_with_an_event_id_or_more_says_it_too() -> None:
     assert json.loads(encode(AppendAudio(b"\1", extra={"x": 1})))["x"] == 1
 
 
+def test_sound_within_an_item_becomes_text_only_as_json() -> None:
+    item = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": b"\1\2"}]}
+    assert json.loads(encode(CreateItem(item)))["item"]["content"][0]["audio"] == "AQI="
+    assert item["content"] == [{"type": "input_audio", "audio": b"\1\2"}], "what was given is left as it is"
+
+
+def test_what_is_no_json_is_not_guessed_at() -> None:
+    with pytest.raises(TypeError, match="set"):
+        encode(CreateItem({"type": {"message"}}))
+
+
 def test_what_is_heard_ms_here_is_audio_end_ms_there() -> None:
     assert to_fields(TruncateItem("a", heard_ms=400)) == {
         "type": "conversation.item.truncate",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -78,6 +79,9 @@ def test_row_14_any_end_that_we_did_not_make_is_a_loss_and_the_talk_goes_on(do: 
     assert seen.outcome.reason == "script_done"
     assert seen.errors == []
     assert seen.lines.texts("user") == ["one", "two"]
+    (line,) = seen.lines.of("reconnecting")
+    assert line["message"].startswith("The connection ended (")
+    assert not re.search(r"\b(start|check)\b", line["message"]), "nothing is to be done by anybody"
     first, second = server.connections
     assert second.types[0] == "session.update"
     assert second.received[0].event["session"] == first.received[0].event["session"]
@@ -242,6 +246,37 @@ def test_refused_handshakes_are_tried_again_with_pauses_and_told_once() -> None:
     each_once(seen, "one", "two", "three")
     assert losses(seen) == ["reconnecting", "reconnected", "end"]
     assert [connection.refused for connection in seen.server.connections] == [None, 503, 503, 503, None]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refuse(429, {"error": {"code": "429", "message": "Too many."}}, {"Retry-After": "25"}),
+        Refuse(429, {"error": {"code": "429", "message": "Please try again in 25s."}}),
+        Refuse(503, "", {"Retry-After": "25"}),
+    ],
+    ids=["429 header", "429 message", "503 header"],
+)
+def test_a_handshake_that_is_refused_for_its_rate_is_not_tried_again_before_the_server_allows_it(
+    refusal: Refuse,
+) -> None:
+    server = RealtimeServer(Talk(), refusal, Talk(), faults=[Fault("response.created", Cut(), nth=2)])
+    seen = hold(server, turns("one", "two"))
+    each_once(seen, "one", "two")
+    assert losses(seen) == ["reconnecting", "reconnected", "end"]
+    assert [connection.refused for connection in server.connections] == [None, refusal.status, None]
+    (back,) = seen.lines.of("reconnected")
+    assert 25_000 <= back["lost_ms"] < 30_000
+
+
+def test_a_server_that_wants_more_time_than_a_new_connection_is_tried_for_ends_the_talk_at_once_with_exit_5() -> None:
+    refusal = Refuse(429, "", {"Retry-After": "600"})
+    server = RealtimeServer(Talk(), refusal, faults=[Fault("response.created", Cut(), nth=2)])
+    seen = hold(server, turns("one", "two"))
+    assert (seen.outcome.reason, seen.exit_code) == ("lost", 5)
+    assert len(server.connections) == 2
+    (error,) = seen.lines.of("error")
+    assert error["message"].startswith("The server asks to wait 600 s, and only ")
 
 
 def test_a_key_that_is_refused_at_a_reconnect_ends_the_talk_with_exit_4() -> None:

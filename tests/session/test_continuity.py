@@ -67,6 +67,17 @@ def test_a_lost_connection_is_made_anew_at_once_then_after_growing_pauses_until_
     assert found.to_world() == [Reopen(0.0), Reopen(1.0)]
 
 
+def test_a_pause_that_the_server_asks_for_is_kept_whole_and_a_little_more() -> None:
+    found = continuity()
+    found.lose(100.0)
+    found.to_world()
+    assert found.failed(100.0, 5.0)
+    assert found.failed(106.0, 4.0)
+    assert found.to_world() == [Reopen(6.0, 5.0), Reopen(4.0, 4.0)], "but no longer than it is tried for"
+    assert not found.failed(106.0, 4.5)
+    assert found.to_world() == []
+
+
 def test_who_is_back_is_told_the_lines_that_it_does_not_know() -> None:
     found = continuity()
     found.saw(UserSaid("u1", "one"))

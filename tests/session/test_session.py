@@ -622,7 +622,7 @@ def test_leaving_hushes_the_speaker_shows_what_is_left_and_finishes() -> None:
     talk.do(talk.session.leave, "interrupt")
     assert talk.did == [
         Hush(),
-        Show(AssistantSaid("a", "hello", "", 0, interrupted=True)),
+        Show(AssistantSaid("a", "hello", "", 0, interrupted=True, cut_by="end")),
         Finish("interrupt"),
     ]
     assert talk.session.stage is Stage.OVER
@@ -750,7 +750,7 @@ def test_the_example_of_the_style_guide_holds() -> None:
     assert session.to_world() == [
         Show(Interrupted("item_1", 400)),
         Show(Truncated("item_1", 400)),
-        Show(AssistantSaid("item_1", "", "", 400, interrupted=True)),
+        Show(AssistantSaid("item_1", "", "", 400, interrupted=True, cut_by="person")),
     ]
 
 

@@ -47,7 +47,9 @@ def test_speech_over_a_reply_hushes_first_and_cuts_it_where_it_was_heard(done_al
     talk.hushed("a", 351)
     assert talk.sent == [TruncateItem("a", 351)]
     assert talk.lines()[:2] == [Interrupted("a", 351), Truncated("a", 351)]
-    assert talk.shown(AssistantSaid) == [AssistantSaid("a", "one two three", "one", 351, interrupted=True)]
+    assert talk.shown(AssistantSaid) == [
+        AssistantSaid("a", "one two three", "one", 351, interrupted=True, cut_by="person")
+    ]
 
 
 def test_the_server_cancels_its_own_response_and_is_not_told_to() -> None:
@@ -78,7 +80,7 @@ def test_a_reply_of_which_nothing_was_heard_is_deleted() -> None:
     talk.hushed("a", 0)
     assert talk.sent == [DeleteItem("a")]
     assert talk.shown(Deleted) == [Deleted("a")]
-    assert talk.shown(AssistantSaid) == [AssistantSaid("a", "one", "", 0, interrupted=True)]
+    assert talk.shown(AssistantSaid) == [AssistantSaid("a", "one", "", 0, interrupted=True, cut_by="person")]
 
 
 def test_a_reply_that_was_heard_to_its_end_is_left_alone() -> None:

@@ -113,6 +113,25 @@ def test_tries_grow_apart_and_end_with_the_talk() -> None:
     assert "Nobody there." in fatal.message
 
 
+def test_the_next_try_waits_as_long_as_the_server_asks() -> None:
+    talk = Conversation()
+    lose(talk)
+    talk.do(talk.session.gone, "refused", "Too many.", "lost", None, 30.0)
+    assert talk.deeds(Reopen) == [Reopen(0.0), Reopen(30.5, 30.0)]
+    assert talk.ended is None
+
+
+def test_a_server_that_asks_for_more_time_than_is_left_ends_the_talk_at_once_and_it_says_so() -> None:
+    talk = Conversation(Settings(timeouts=Timeouts(reconnect_s=20.0)))
+    lose(talk)
+    talk.now = 5.0
+    talk.do(talk.session.gone, "refused", "Too many.", "lost", None, 15.25)
+    assert talk.ended == "lost"
+    (fatal,) = talk.shown(Errored)
+    assert fatal.message == "The server asks to wait 15.2 s, and only 15 s are left for a new connection. Too many."
+    assert len(talk.deeds(Reopen)) == 1
+
+
 def test_a_refusal_while_connecting_again_ends_the_talk_at_once() -> None:
     talk = Conversation()
     lose(talk)

@@ -162,7 +162,7 @@ def test_a_cut_says_where_the_playing_item_stopped_and_forgets_the_rest() -> Non
         Show(Truncated("a", 300)),
         Show(Deleted("b")),
     ]
-    assert stage.said() == [AssistantSaid("a", "one two", "one", 300, interrupted=True)]
+    assert stage.said() == [AssistantSaid("a", "one two", "one", 300, interrupted=True, cut_by="person")]
 
 
 def test_an_item_that_was_heard_whole_is_not_interrupted() -> None:
@@ -259,7 +259,16 @@ def test_a_reply_that_was_broken_off_is_a_line_with_what_was_heard() -> None:
     stage.speech.sever()
     assert stage.said() == []
     assert stage.speech.heard("a", 1000)
-    assert stage.said() == [AssistantSaid("a", "One two", "One two", 1000, interrupted=True)]
+    assert stage.said() == [AssistantSaid("a", "One two", "One two", 1000, interrupted=True, cut_by="connection")]
+
+
+def test_a_reply_that_was_broken_off_and_then_spoken_over_was_cut_by_the_person() -> None:
+    stage = Stage()
+    stage.hears(*begins("R", "a"), words("R", "a", "One two"), sound("R", "a", 1000))
+    stage.speech.sever()
+    stage.speech.cut([])
+    stage.speech.settle("a", 400)
+    assert [(line.heard_ms, line.cut_by) for line in stage.said()] == [(400, "person")]
 
 
 def test_nothing_is_forgotten_on_a_server_that_is_gone() -> None:

@@ -21,7 +21,7 @@ def reply(found: Transcript, item: str, text: str = "hello", previous: str | Non
     found.place(item, Who.ASSISTANT, previous)
     found.words(item, text, 0, spoken=True)
     found.progress(item, 1000, 1000, complete=True)
-    found.close(item, interrupted=False)
+    found.close(item)
 
 
 def texts(lines: list[Happening]) -> list[str]:
@@ -68,7 +68,7 @@ def test_the_order_is_that_of_previous_item_id() -> None:
     found.place("a2", Who.ASSISTANT, "u2")
     reply(found, "a1", previous="u1")
     found.words("a2", "later", 0, spoken=False)
-    found.close("a2", interrupted=False)
+    found.close("a2")
     found.person_said("u1", "one")
     found.person_said("u2", "two")
     assert texts(found.to_show()) == ["u1:one", "a1:hello", "u2:two", "a2:later"]
@@ -221,7 +221,7 @@ def test_an_item_belongs_to_whom_it_was_first() -> None:
     found.person_said("a", "not yours")
     found.person_said("u", "mine")
     found.words("a", "yours", 0, spoken=False)
-    found.close("a", interrupted=False)
+    found.close("a")
     assert texts(found.to_show()) == ["u:mine", "a:yours"]
     assert found.place("u", Who.PERSON) is None
 
@@ -237,7 +237,7 @@ def test_the_words_of_the_assistant_come_as_they_are_heard() -> None:
     found.progress("a", 4800, 4800, complete=True)
     found.all_words("a", TEN, spoken=True)
     assert found.to_show() == [AssistantDelta("a", " six seven eight nine ten")]
-    found.close("a", interrupted=False)
+    found.close("a")
     assert found.to_show() == [AssistantSaid("a", TEN, TEN, 4800, interrupted=False)]
 
 
@@ -245,33 +245,33 @@ def test_a_cut_reply_says_what_was_heard_of_it_and_that_it_was_cut() -> None:
     found = transcript()
     found.words("a", TEN, 0, spoken=True)
     found.progress("a", 2400, 4800, complete=True)
-    found.close("a", interrupted=True)
+    found.close("a", cut_by="person")
     assert found.to_show() == [
         AssistantDelta("a", "one two three four five"),
-        AssistantSaid("a", TEN, "one two three four five", 2400, interrupted=True),
+        AssistantSaid("a", TEN, "one two three four five", 2400, interrupted=True, cut_by="person"),
     ]
 
 
 def test_an_unheard_reply_with_words_is_said_to_be_unheard() -> None:
     found = transcript()
     found.words("a", TEN, 0, spoken=True)
-    found.close("a", interrupted=True)
-    assert found.to_show() == [AssistantSaid("a", TEN, "", 0, interrupted=True)]
+    found.close("a", cut_by="person")
+    assert found.to_show() == [AssistantSaid("a", TEN, "", 0, interrupted=True, cut_by="person")]
 
 
 def test_sound_without_words_is_a_line_without_words() -> None:
     found = transcript()
     found.progress("a", 50, 100, complete=True)
-    found.close("a", interrupted=True)
-    assert found.to_show() == [AssistantSaid("a", "", "", 50, interrupted=True)]
+    found.close("a", cut_by="person")
+    assert found.to_show() == [AssistantSaid("a", "", "", 50, interrupted=True, cut_by="person")]
 
 
 def test_an_item_without_words_of_which_nothing_was_heard_is_no_line() -> None:
     found = transcript()
     found.place("a", Who.ASSISTANT)
-    found.close("a", interrupted=True)
+    found.close("a", cut_by="person")
     found.progress("c", 0, 100, complete=True)
-    found.close("c", interrupted=True)
+    found.close("c", cut_by="person")
     reply(found, "b")
     assert texts(found.to_show()) == ["b:hello"]
 
@@ -283,7 +283,7 @@ def test_after_its_last_line_an_item_says_nothing_more() -> None:
     found.words("a", "more", 0, spoken=True)
     found.all_words("a", "more", spoken=True)
     found.progress("a", 2000, 2000, complete=True)
-    found.close("a", interrupted=True)
+    found.close("a", cut_by="person")
     assert found.place("a", Who.ASSISTANT) is None
     assert found.to_show() == []
 
@@ -295,7 +295,7 @@ def test_a_settled_line_that_waits_its_turn_does_not_change() -> None:
     found.words("a", "more", 0, spoken=True)
     found.all_words("a", "more", spoken=False)
     found.progress("a", 1, 2000, complete=False)
-    found.close("a", interrupted=True)
+    found.close("a", cut_by="person")
     found.person_said("u", "hi")
     assert found.to_show()[1:] == [
         AssistantDelta("a", "hello"),
@@ -305,7 +305,7 @@ def test_a_settled_line_that_waits_its_turn_does_not_change() -> None:
 
 def test_closing_what_nobody_knows_is_nothing() -> None:
     found = transcript()
-    found.close("ghost", interrupted=True)
+    found.close("ghost", cut_by="person")
     assert found.to_show() == []
 
 
@@ -315,9 +315,9 @@ def test_pieces_are_joined_and_the_whole_text_counts_only_where_no_piece_came() 
     found.words("a", "two", 0, spoken=False)
     found.all_words("a", "something else", spoken=False)
     found.words("a", " three", 0, spoken=False)
-    found.close("a", interrupted=False)
+    found.close("a")
     found.all_words("b", "whole", spoken=False)
-    found.close("b", interrupted=False)
+    found.close("b")
     assert texts(found.to_show()) == ["a:one two", "b:whole"]
 
 
@@ -328,7 +328,7 @@ def test_words_without_sound_are_shown_as_they_come() -> None:
     found.words("a", " two", 0, spoken=False)
     assert found.to_show() == [AssistantDelta("a", " two")]
     found.all_words("a", "one two", spoken=False)
-    found.close("a", interrupted=False)
+    found.close("a")
     assert found.to_show() == [AssistantSaid("a", "one two", "one two", 0, interrupted=False)]
 
 
@@ -339,8 +339,8 @@ def test_an_estimate_that_was_shown_is_not_taken_back() -> None:
     (delta,) = found.to_show()
     assert delta == AssistantDelta("a", "one two three")
     found.progress("a", 1000, 24_000, complete=True)
-    found.close("a", interrupted=True)
-    assert found.to_show() == [AssistantSaid("a", TEN, "one two three", 1000, interrupted=True)]
+    found.close("a", cut_by="person")
+    assert found.to_show() == [AssistantSaid("a", TEN, "one two three", 1000, interrupted=True, cut_by="person")]
 
 
 def test_at_the_end_of_the_talk_nothing_is_waited_for_and_unheard_speech_is_cut_speech() -> None:
@@ -438,7 +438,7 @@ def test_a_text_that_comes_as_a_whole_is_heard_as_its_sound_is() -> None:
 def test_closing_an_item_of_the_person_does_not_take_its_words() -> None:
     found = transcript()
     found.person_spoke("u", None)
-    found.close("u", interrupted=False)
+    found.close("u")
     assert found.waiting
     found.person_said("u", "hi")
     assert texts(found.to_show()) == ["u:hi"]
@@ -463,7 +463,7 @@ def test_every_kind_of_item_stands_behind_its_previous_one(between: dict[str, ob
     found.item({"id": "x", **between}, "u1")
     found.person_spoke("u3", "x")
     found.words("x", "said", 0, spoken=False)
-    found.close("x", interrupted=False)
+    found.close("x")
     found.person_said("x", "spoken")
     for user in ("u3", "u2", "u1"):
         found.person_said(user, user)
@@ -536,7 +536,7 @@ def test_items_of_the_assistant_stay_while_they_sound_and_are_closed_when_they_d
     found.sever(lambda item_id: item_id == "a1")
     assert found.pending == ["a1", "a2", "x"]
     found.progress("a1", 1000, 1000, complete=True)
-    found.close("a1", interrupted=True)
+    found.close("a1", cut_by="person")
     lines = [line for line in found.to_show() if isinstance(line, AssistantSaid)]
     assert [(line.item_id, line.interrupted) for line in lines] == [("a1", True), ("a2", True)]
     assert found.pending == []
@@ -553,7 +553,7 @@ def test_lines_of_a_new_connection_stand_behind_those_that_are_still_to_come() -
     found.person_said("v1", "Stop.", "told")
     found.person_said("v2", "Now.", "a1")
     assert found.pending == ["a1", "a2", "v2", "v1"]
-    found.close("a1", interrupted=True)
+    found.close("a1", cut_by="person")
     found.to_show()
     found.person_said("v3", "Please.", "told")
     assert found.pending == ["a2", "v3", "v2", "v1"]

@@ -44,7 +44,7 @@ async def viva(
     limit_s: float = 90,
 ) -> Seen:
     """Run `viva talk`; `stop`: send this signal once that is true, asked from the first line on."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "VIVA_MODELS") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "VIVA_MODELS") if name in os.environ}
     command = [sys.executable, "-c", "from vivavoce.cli.main import main; main()", "talk", *args]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(

@@ -50,6 +50,7 @@ def test_a_recording_is_answered_and_the_talk_ends_by_itself(tmp_path: Path) -> 
         "heard_text": "One two three.",
         "heard_ms": 1200,
         "interrupted": False,
+        "cut_by": None,
     }
     assert "".join(line["text"] for line in seen.of("assistant_delta")) == "One two three."
     assert server.words("conversation.item.truncate") == []
@@ -182,7 +183,10 @@ def test_nobody_at_the_address_is_one_sentence() -> None:
         (["--mic", str(RECORDINGS), "--speaker", "none"], 2, "is a folder"),
         (["--say", "x", "--speaker", str(RECORDINGS)], 2, "is a folder"),
         (["--mic", "none", "--speaker", "none"], 2, "nobody could say anything"),
-        (["--say", "x", "--tools", "/nowhere/tool.py", "--speaker", "none"], 2, "not a Python file"),
+        (["--say", "x", "--tools", "/nowhere/tool.py", "--speaker", "none"], 2, "There is no file /nowhere/tool.py"),
+        (["--say", "x", "--speaker", "out.mp3"], 2, "--speaker out.mp3: sound is written as WAV. Choose out.wav."),
+        (["--say", "x", "--speaker", "a/Out.OGG"], 2, "Choose a/Out.wav."),
+        (["--say", "x", "--speaker", "./answer"], 3, "A file ends in .wav, so './answer' was taken for a device. "),
         (["--say", "x", "--instructions", "@/nowhere", "--speaker", "none"], 2, "--instructions"),
         (["--say", "x", "--tools", QUESTION, "--speaker", "none"], 2, "is not a Python file"),
     ],

@@ -41,6 +41,19 @@ def replay(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def shown(folder: Path) -> dict[str, Any]:
+    """What `viva tape show --json` says."""
+    seen = subprocess.run(  # noqa: S603  # our own program
+        [sys.executable, "-c", MAIN, "tape", "show", "--json", str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    found: dict[str, Any] = json.loads(seen.stdout)
+    return found
+
+
 def said(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The lines, but for their clocks: `out_ms` of a replay is worked out, and `t` is a millisecond or two earlier."""
     return [{key: value for key, value in line.items() if key not in {"t", "out_ms"}} for line in lines]
@@ -117,6 +130,11 @@ def test_a_killed_talk_is_on_tape_as_far_as_it_was_written_while_it_went_on(tmp_
     assert "end" not in kinds
     with wave.open(str(folder / "microphone.wav")) as file:
         assert file.getnframes() > 24_000
+    (reply,) = shown(folder)["replies"]
+    assert reply["text"].startswith("A long story.")
+    assert reply["heard_text"]
+    assert (reply["interrupted"], reply["cut_by"]) == (True, "end")
+    assert 0 < reply["heard_ms"] < 30_000
 
 
 def test_no_key_is_on_tape_also_when_the_server_repeats_it(tmp_path: Path) -> None:

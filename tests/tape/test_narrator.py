@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from pathlib import Path
 
 import pytest
-from tests.tape.talk import Recording, small_talk
+from tests.tape.talk import Recording, small_talk, tone
 
+from vivavoce.events import server as said
+from vivavoce.tape import parts
 from vivavoce.tape.narrator import narrate
 from vivavoce.tape.reader import TapeReader
 from vivavoce.tape.story import Latency, Story, Stretch
@@ -40,7 +44,7 @@ def test_a_reply_lies_where_it_was_heard_and_ends_where_it_was_cut(story: Story)
     first, second, *_ = story.replies
     assert first.stretches == (Stretch(near(1.0), 0, 500),)  # type: ignore[arg-type]  # approx stands for a number
     assert (second.start_s, second.heard_ms, second.received_ms) == (near(2.4), 740, 2000)
-    assert (second.interrupted, second.truncated_ms) == (True, 740)
+    assert (second.cut_by, second.truncated_ms) == ("person", 740)
     assert [mark.text for mark in story.marked("interruption")] == ["0.7 s"]
 
 
@@ -98,6 +102,71 @@ def test_a_turn_without_an_answer_has_no_wait(tmp_path: Path) -> None:
     story = story_of(tmp_path)
     assert story.latencies == (Latency(near(1.1), near(1.5)),)  # type: ignore[arg-type]  # approx stands for a number
     assert story.reason is None
+
+
+def test_a_tape_that_ends_in_a_reply_tells_of_it_as_far_as_it_was_heard(tmp_path: Path) -> None:
+    talk = Recording(tmp_path)
+    talk.open()
+    talk.person("user_1", "Tell me a story.", 600)
+    talk.at += 0.1
+    talk.reply("item_1", "Once upon a time there was a cat.", 2000)
+    talk.heard("item_1", 800)
+    asyncio.run(talk.tape.close())
+    end_the_tape_here(tmp_path)
+    story = story_of(tmp_path)
+    (reply,) = story.replies
+    assert (reply.start_s, reply.heard_ms, reply.received_ms) == (near(1.0), 800, 2000)
+    assert reply.text == "Once upon a time there was a cat."
+    assert reply.heard_text
+    assert reply.text.startswith(reply.heard_text)
+    assert reply.heard_text != reply.text
+    assert (reply.interrupted, reply.cut_by) == (True, "end")
+    assert story.reason is None
+    assert [latency.ms for latency in story.latencies] == [near_ms(400)]
+    assert story.assistant.loudest > 0
+    told = dict(rows(story))
+    assert told == told | {"replies": "1", "replies not finished": "1", "interruptions": "0"}
+
+
+def end_the_tape_here(folder: Path) -> None:
+    """As if the program had been killed: nobody said that this was all."""
+    meta = json.loads((folder / parts.META).read_text())
+    del meta["closed"]
+    (folder / parts.META).write_text(json.dumps(meta))
+
+
+def test_a_reply_that_nobody_heard_when_the_tape_ended_is_none(tmp_path: Path) -> None:
+    talk = Recording(tmp_path)
+    talk.open()
+    talk.do("type", "Go on.")
+    talk.reply("item_1", "Once upon a time.", 300)
+    asyncio.run(talk.tape.close())
+    end_the_tape_here(tmp_path)
+    assert story_of(tmp_path).replies == ()
+
+
+def test_what_cut_a_reply_is_told_apart(tmp_path: Path) -> None:
+    talk = Recording(tmp_path)
+    talk.open()
+    talk.do("type", "Go on.")
+    talk.says(
+        said.ResponseCreated({"id": "resp_1"}),
+        said.TranscriptDelta("item_1", "One two three.", "resp_1"),
+        said.AudioDelta("item_1", tone(600), "resp_1"),
+    )
+    talk.heard("item_1", 300)
+    talk.do("gone", "connection_lost", "cut", "lost")
+    talk.at += 0.3
+    talk.do("heard", "item_1", 600)
+    talk.open()
+    talk.reply("item_2", "Four five six.", 600)
+    talk.heard("item_2", 300)
+    talk.do("leave", "interrupt")
+    talk.close()
+    story = story_of(tmp_path)
+    assert [(reply.heard_ms, reply.cut_by) for reply in story.replies] == [(600, "connection"), (300, "end")]
+    told = dict(rows(story))
+    assert told == told | {"interruptions": "0", "replies cut by the connection": "1", "replies not finished": "1"}
 
 
 def test_a_talk_that_never_was_has_an_empty_story(tmp_path: Path) -> None:

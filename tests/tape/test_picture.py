@@ -50,6 +50,16 @@ def test_what_went_wrong_is_in_the_picture(story: Story, tmp_path: Path) -> None
         assert words in text, words
 
 
+def test_what_cut_a_reply_is_in_the_picture(story: Story, tmp_path: Path) -> None:
+    first, second, *_ = story.replies
+    cut = dataclasses.replace(first, interrupted=True, cut_by="connection")
+    end = dataclasses.replace(second, interrupted=True, cut_by="end")
+    text = svg(dataclasses.replace(story, replies=(cut, end)), tmp_path)
+    for words in ("(cut by the connection)", "(not finished)"):
+        assert words.split()[0] in text, words
+        assert words.rpartition(" ")[2] in text, words
+
+
 def test_words_are_words_whatever_they_hold(story: Story, tmp_path: Path) -> None:
     said = dataclasses.replace(story.turns[0], text="$5^2 und <b> \x07 \ud800 日本")
     text = svg(dataclasses.replace(story, turns=(said,)), tmp_path)

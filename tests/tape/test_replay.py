@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tape.talk import Recording, rewrite, small_talk
+from tests.tape.talk import LOUD, SETTINGS, Recording, rewrite, small_talk, tone
 
+from vivavoce.events import server as said
 from vivavoce.session import happenings as told
+from vivavoce.tape import parts
 from vivavoce.tape.reader import TapeReader
 from vivavoce.tape.replay import Replay, Shown
+from vivavoce.tape.sound import HEADER_BYTES, checksum
 
 
 def replayed(folder: Path) -> tuple[Replay, list[Shown]]:
@@ -44,6 +48,25 @@ def test_a_tape_shows_again_what_the_talk_showed_at_the_same_times(tmp_path: Pat
     assert began.at_s == pytest.approx(1.6)
     assert began.out_ms == pytest.approx(1600, abs=1)
     assert shown[0].out_ms == 0
+
+
+def test_a_turn_that_goes_to_a_new_connection_as_sound_is_not_written_out_again(tmp_path: Path) -> None:
+    talk = Recording(tmp_path, replace(SETTINGS, transcription_model=None))
+    talk.open()
+    talk.hears(LOUD, 100)
+    talk.says(said.SpeechStarted("user_1", 0), said.SpeechStopped("user_1", 2000), said.AudioCommitted("user_1"))
+    talk.reply("item_1", "It is a cat.", 500)
+    talk.heard("item_1", 500)
+    talk.do("gone", "connection_lost", "cut", "lost")
+    talk.open()
+    talk.do("leave", "interrupt")
+    talk.close()
+    text = (tmp_path / parts.EVENTS).read_text()
+    assert f'"audio":{{"$sound":[{96_000},"{checksum(tone(2000))}"]}}' in text
+    assert max(len(line) for line in text.splitlines()) < 2000
+    again, _ = replayed(tmp_path)
+    assert again.first is None
+    assert len((tmp_path / parts.MICROPHONE).read_bytes()) == 96_000 + HEADER_BYTES, "and not kept again"
 
 
 def altered(folder: Path, change: Callable[[list[dict[str, Any]]], None]) -> str:

@@ -29,7 +29,7 @@ def test_after_ready_a_line_has_the_clock_of_the_speaker() -> None:
 
 
 def test_a_reply_says_what_was_heard_of_it() -> None:
-    shown = line(AssistantSaid("a", "Grüße an alle", "Grüße", 400, interrupted=True), 2, 40)
+    shown = line(AssistantSaid("a", "Grüße an alle", "Grüße", 400, interrupted=True, cut_by="person"), 2, 40)
     assert shown == {
         "t": 2,
         "type": "assistant",
@@ -39,6 +39,7 @@ def test_a_reply_says_what_was_heard_of_it() -> None:
         "heard_text": "Grüße",
         "heard_ms": 400,
         "interrupted": True,
+        "cut_by": "person",
     }
 
 

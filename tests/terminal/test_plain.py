@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from vivavoce.session.happenings import (
     AssistantDelta,
     AssistantSaid,
     Called,
+    CutBy,
     Ended,
     Errored,
     Happening,
@@ -78,6 +81,14 @@ def test_an_interrupted_reply_shows_what_was_heard() -> None:
 
 def test_a_reply_cut_before_its_first_word_says_so() -> None:
     assert read(said("Never heard.", interrupted=True, heard="")) == "Assistant: (interrupted, 1.2 s were heard)\n\n"
+
+
+@pytest.mark.parametrize(
+    ("cut_by", "words"), [("person", "interrupted"), ("connection", "cut by the connection"), ("end", "not finished")]
+)
+def test_what_cut_a_reply_is_said(cut_by: CutBy, words: str) -> None:
+    cut = AssistantSaid("a", "One two.", "One", 1_240, interrupted=True, cut_by=cut_by)
+    assert read(AssistantDelta("a", "One"), cut).splitlines()[1].strip() == f"({words}, 1.2 s were heard)"
 
 
 def test_words_that_were_not_understood_say_so() -> None:

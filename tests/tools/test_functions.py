@@ -172,8 +172,10 @@ def test_a_file_that_cannot_be_run_is_one_sentence(tmp_path: Path, text: str) ->
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BadSettings, match="is not a Python file"):
+    with pytest.raises(BadSettings, match=r"^There is no file .*none\.py: check the path after --tools\.$"):
         load(tmp_path / "none.py")
+    with pytest.raises(BadSettings, match="is not a Python file"):
+        load(tmp_path)
 
 
 def test_a_hint_without_a_schema_is_told() -> None:

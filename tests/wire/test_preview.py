@@ -161,6 +161,12 @@ def test_sound_is_the_same_in_both_spellings() -> None:
     assert PREVIEW.encode(AppendAudio(b"\x01\x02")) == codec.encode(AppendAudio(b"\x01\x02"))
 
 
+def test_sound_within_an_item_is_the_same_in_both_spellings() -> None:
+    turn = CreateItem({"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": b"\1\2"}]})
+    assert json.loads(PREVIEW.encode(turn)) == json.loads(codec.encode(turn))
+    assert json.loads(PREVIEW.encode(turn))["item"]["content"][0]["audio"] == "AQI="
+
+
 @pytest.mark.parametrize(
     ("param", "known_as"),
     [

@@ -82,6 +82,28 @@ def test_the_servers_own_pause_is_read(headers: dict[str, str], seconds: float |
     assert retry_after_s(Headers(headers), datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)) == seconds
 
 
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("headers", "body", "after_s"),
+    [
+        ({"Retry-After": "7"}, "", 7.0),
+        ({}, '{"error":{"message":"Limit reached. Please try again in 1m26.4s."}}', 86.4),
+        ({"retry-after-ms": "250"}, '{"error":{"message":"Please retry after 9 seconds."}}', 0.25),
+        ({}, "", None),
+    ],
+)
+def test_the_pause_the_server_asks_for_goes_with_the_error(
+    status: int, headers: dict[str, str], body: str, after_s: float | None
+) -> None:
+    verdict = refusal(status, Headers(headers), body, ADVICE)
+    assert verdict.error.after_s == after_s
+    assert verdict.after_s == after_s
+
+
+def test_no_other_refusal_asks_for_a_pause() -> None:
+    assert refusal(401, Headers({"Retry-After": "7"}), "", ADVICE).error.after_s is None
+
+
 def test_a_pause_the_server_asks_for_is_told() -> None:
     verdict = refusal(429, Headers({"Retry-After": "90"}), "", ADVICE)
     assert verdict.after_s == 90

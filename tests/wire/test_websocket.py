@@ -204,6 +204,7 @@ def test_no_close_code_is_silent(code: int, reason: str, says: str) -> None:
     assert (gone.code, gone.close_reason) == (code, reason)
     assert says in str(gone)
     assert str(code) in str(gone)
+    assert says in gone.fault
 
 
 @pytest.mark.parametrize(

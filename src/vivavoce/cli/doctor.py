@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json as jsons
 import os
+import shlex
 import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from vivavoce.doctor.findings import Finding
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _COLOURS = {"ok": "green", "note": "yellow", "mend": "red"}
 _INDENT = "      "
 _NARROWEST = 40
+_OWN = frozenset({"no_sound", "no_network", "json", "plain"})  # the other options are those of `viva talk`
 
 
 @click.command()
@@ -72,9 +75,26 @@ def doctor(ctx: click.Context, /, *, no_sound: bool, json: bool, plain: bool, **
         findings.append(found)
         if found.verdict != "skipped":
             _print(line(found), found if rich else None)
-    for text in summary(findings):
+    left_out = [what for what, out in (("the sound", no_sound), ("the network", given["no_network"])) if out]
+    for text in summary(findings, _talk(ctx), left_out):
         _print(text, None)
     ctx.exit(0 if well(findings) else 1)
+
+
+def _talk(ctx: click.Context) -> str:
+    """The talk that was looked at, as one types it; without a key that stood in its address."""
+    from vivavoce.wire.refusals import masked, secrets_of  # noqa: PLC0415  # `viva --help` needs none of it
+
+    words = ["viva talk"]
+    for option in ctx.command.params:
+        name = option.name or ""
+        if name in _OWN or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        words.append(option.opts[0])
+        if name != "preview":
+            value = str(ctx.params[name])
+            words.append(shlex.quote(masked(value, secrets_of(value, {}))))
+    return " ".join(words)
 
 
 def _world(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 
 _LEAVE_TURNS_TO_US = {"openai", "azure", "offline"}  # `create_response` and `interrupt_response` are documented there
+_SOUND_FILES = frozenset({".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".aiff", ".aif", ".wma", ".wave"})
 _OFFLINE_PACKAGES = ("ctranslate2", "tokenizers", "onnxruntime", "xllamacpp", "hibari")
 
 
@@ -249,8 +250,11 @@ def _microphone(wishes: Wishes, lines: list[Line]) -> tuple[QueuedMicrophone | N
 
 
 def _no_such_file(name: str) -> str:
-    looks_like_one = "/" in name or os.sep in name or Path(name).suffix
-    return f"There is no file {name!r}, so it was taken for a device. " if looks_like_one else ""
+    return f"There is no file {name!r}, so it was taken for a device. " if _looks_like_a_file(name) else ""
+
+
+def _looks_like_a_file(name: str) -> bool:
+    return "/" in name or os.sep in name or bool(Path(name).suffix)
 
 
 def _device(name: str) -> int | str | None:
@@ -270,9 +274,15 @@ def _speaker(name: str, recordings: Sequence[str]) -> Speaker:
     if path.exists():
         what = "is a folder" if path.is_dir() else "is there and is no .wav; it would be overwritten"
         raise BadSettings(f"--speaker {name} {what}. Choose NAME.wav.")
+    if path.suffix.lower() in _SOUND_FILES:
+        raise BadSettings(f"--speaker {name}: sound is written as WAV. Choose {path.with_suffix('.wav')}.")
     from vivavoce.devices.soundcard import SoundCardSpeaker  # noqa: PLC0415  # a file needs no sound card
 
-    return SoundCardSpeaker(_device(name))
+    try:
+        return SoundCardSpeaker(_device(name))
+    except NoDevice as error:
+        taken = f"A file ends in .wav, so {name!r} was taken for a device. " if _looks_like_a_file(name) else ""
+        raise NoDevice(f"{taken}{error}") from error
 
 
 def _keep_echo_out(wishes: Wishes, screen: Screen, microphone: Microphone, speaker: Speaker) -> None:

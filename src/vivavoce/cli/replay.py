@@ -41,8 +41,15 @@ def replay(
     from vivavoce.tape.reader import TapeReader  # noqa: PLC0415  # as above
     from vivavoce.tape.replay import Replay  # noqa: PLC0415  # as above
 
-    lines = screen(sys.stdout, as_json=as_json, plain=plain, verbose=verbose)
     with TapeReader(folder) as tape:
+        lines = screen(
+            sys.stdout,
+            as_json=as_json,
+            plain=plain,
+            verbose=verbose,
+            listening=tape.listened or tape.settings.push_to_talk,
+            pressed=tape.settings.push_to_talk,
+        )
         again = Replay(tape)
         wait = _no_wait if fast else _pace(speed or 1.0)
         for shown in again.run():

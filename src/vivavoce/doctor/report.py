@@ -26,13 +26,23 @@ def line(found: Finding) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def summary(findings: Sequence[Finding]) -> list[str]:
-    """The last lines: what was not looked at, and how it stands."""
+def summary(findings: Sequence[Finding], talk: str = "viva talk", left_out: Sequence[str] = ()) -> list[str]:
+    """The last lines: what was not looked at, and how it stands.
+
+    Args:
+        findings: all of them.
+        talk: the command of the talk that was looked at.
+        left_out: what the person did not want looked at, such as "the sound".
+    """
     skipped = [_TITLES[found.check] for found in findings if found.verdict == "skipped"]
     faults = sum(found.verdict == "mend" for found in findings)
     lines = [f"Not looked at until that is mended: {', '.join(skipped)}."] if skipped else []
     if faults == 0:
-        return [*lines, "All is well. Talk with: viva talk"]
+        was = "was" if len(left_out) == 1 else "were"
+        but = (
+            f"What was looked at is well; {' and '.join(left_out)} {was} not looked at." if left_out else "All is well."
+        )
+        return [*lines, f"{but} Talk with: {talk}"]
     things = "One thing is" if faults == 1 else f"{faults} things are"
     return [*lines, f"{things} to mend, see above; then run viva doctor again."]
 

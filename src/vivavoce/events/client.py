@@ -55,7 +55,10 @@ class ClearAudio(Word):
 
 @dataclass(frozen=True, slots=True)
 class CreateItem(Word):
-    """`conversation.item.create`: put an item into the conversation (`previous_item_id` "root" = at its front)."""
+    """`conversation.item.create`: put an item into the conversation (`previous_item_id` "root" = at its front).
+
+    Sound in it (`"audio"` of an `input_audio` part) may be bytes, 24 kHz 16-bit mono, or base64 text already.
+    """
 
     TYPE: ClassVar[str] = "conversation.item.create"
     item: Mapping[str, Any]

@@ -2,7 +2,8 @@
 
 `decode` takes any text and either answers a word or raises one `ProtocolError` that names the field at fault; it never
 invents a value for a field the API requires. `encode(decode(text))` says the same JSON again, byte order of keys aside:
-what our dataclasses do not name rides along in `Word.extra`.
+what our dataclasses do not name rides along in `Word.extra`. Sound is bytes on our side, also within an item that we make, and
+base64 only in the text.
 
 The preview spelling of the audio and text events (reference section 2.2) is understood as the GA word it means, because
 some GA endpoints have been seen to emit it; whole preview sessions are translated in `wire/preview.py`.
@@ -222,7 +223,7 @@ def _audio(wire: str, value: Any, extra: dict[str, Any], event_id: str | None) -
 
 
 def to_fields(event: Event) -> dict[str, Any]:
-    """The JSON object that says `event`."""
+    """The object that says `event`; `text_of` makes JSON of it. Sound within an item is as it was given, bytes or text."""
     said: dict[str, Any] = {}
     if event.event_id is not None:
         said["event_id"] = event.event_id
@@ -245,4 +246,15 @@ def encode(event: Event) -> str:
     """The JSON text that says `event`, without needless spaces."""
     if type(event) is client.AppendAudio and event.event_id is None and not event.extra:
         return f'{{"type":"{_APPEND}","audio":"{_base64(event.audio)}"}}'
-    return json.dumps(to_fields(event), separators=(",", ":"))
+    return text_of(to_fields(event))
+
+
+def text_of(said: Mapping[str, Any]) -> str:
+    """The JSON text of an object in which sound may be bytes, without needless spaces. TypeError for what is no JSON."""
+    return json.dumps(said, separators=(",", ":"), default=_sound_text)
+
+
+def _sound_text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return _base64(value)
+    raise TypeError(f"a {type(value).__name__} is no JSON")

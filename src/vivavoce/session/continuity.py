@@ -94,13 +94,21 @@ class Continuity:
         self._heard()
         self.kept.heard_out()
 
-    def failed(self, now: float) -> bool:
-        """A try failed: another one, after a pause. False when it has been tried for long enough."""
+    def left_s(self, now: float) -> float:
+        """For how long a new connection is still tried."""
+        return self._waits.reconnect_s - self.lost_s(now)
+
+    def failed(self, now: float, hint_s: float | None = None) -> bool:
+        """A try failed: another one, after a pause, and not within `hint_s`, which the server asked for.
+
+        False when it has been tried for long enough, or will have been by then.
+        """
         pause_s = min(self._waits.backoff_first_s * 2**self._tries, self._waits.backoff_longest_s)
         self._tries += 1
-        if self.lost_s(now) + pause_s > self._waits.reconnect_s:
+        left_s = self.left_s(now)
+        if (pause_s if hint_s is None else hint_s) > left_s:
             return False
-        self._world.append(Reopen(pause_s))
+        self._world.append(Reopen(pause_s) if hint_s is None else Reopen(min(hint_s + pause_s, left_s), hint_s))
         return True
 
     @property

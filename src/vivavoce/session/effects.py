@@ -55,9 +55,13 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
-    """Give the connection up and make a new one, `after_s` seconds from now, less a random share of it."""
+    """Give the connection up and make a new one, `after_s` seconds from now, less a random share of it.
+
+    `least_s`: not before that; None: nobody asked for a pause.
+    """
 
     after_s: float
+    least_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

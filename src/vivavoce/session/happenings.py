@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from vivavoce.errors import Reason
+
+CutBy = Literal["person", "connection", "end"]
+"""What cut a reply: the person spoke or typed, its connection was lost, the talk ended."""
+
+CUTS: Mapping[CutBy, str] = {
+    "person": "interrupted",
+    "connection": "cut by the connection",
+    "end": "not finished",
+}
+"""The words for it, the same wherever a person reads of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,7 @@ class AssistantDelta:
 
 @dataclass(frozen=True, slots=True)
 class AssistantSaid:
-    """A reply was heard or cut; once per item."""
+    """A reply was heard or cut; once per item. `interrupted`: it was cut, `cut_by` says by what."""
 
     TYPE: ClassVar[str] = "assistant"
     item_id: str
@@ -65,6 +75,7 @@ class AssistantSaid:
     heard_text: str
     heard_ms: int
     interrupted: bool
+    cut_by: CutBy | None = None
 
 
 @dataclass(frozen=True, slots=True)

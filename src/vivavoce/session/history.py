@@ -9,7 +9,6 @@ Every line has a number for the whole talk, and its item the same `id` on every 
 
 from __future__ import annotations
 
-import base64
 import json
 from collections import deque
 from collections.abc import Mapping
@@ -67,7 +66,7 @@ class History:
         """A turn of the person that nobody wrote down yet: 24 kHz 16-bit mono. Words that come after all take its place."""
         if any(line.key == item_id for line in self._lines):
             return
-        part = {"type": "input_audio", "audio": base64.b64encode(sound).decode()}
+        part = {"type": "input_audio", "audio": sound}  # once: it becomes text only where JSON is made of it
         item = {"id": self._name(), "type": "message", "role": "user", "content": [part]}
         self._add(item_id, item, sound_bytes=len(sound))
 

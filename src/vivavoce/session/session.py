@@ -344,17 +344,25 @@ class Session:
         self._opening.opened(self._now, unix_s)
         self._due_known = False
 
-    def gone(self, code: str, message: str, reason: Reason, raw: Mapping[str, Any] | None = None) -> None:
+    def gone(
+        self,
+        code: str,
+        message: str,
+        reason: Reason,
+        raw: Mapping[str, Any] | None = None,
+        after_s: float | None = None,
+    ) -> None:
         """The connection ended, or never came to be, and we did not end it.
 
-        With reason `lost` a talk that had begun goes on: `Reopen` asks for the next connection.
+        With reason `lost` a talk that had begun goes on: `Reopen` asks for the next connection, not before `after_s`, where
+        the server asked for such a pause.
         """
         if self.stage is Stage.OVER:
             return
         if not self._met or reason != "lost":
             self._fail(code, message, reason, raw)
         elif self._continuity.lost_at is not None:
-            self._try_again(code, message)
+            self._try_again(code, message, after_s)
         else:
             self._lose(code, message)
         self._after()
@@ -377,11 +385,15 @@ class Session:
         """Something that the person said or asked for waits for a server."""
         return self._continuity.owed or self._continuity.kept.open or self._calls.running
 
-    def _try_again(self, code: str, message: str) -> None:
-        if self._continuity.failed(self._now):
+    def _try_again(self, code: str, message: str, hint_s: float | None = None) -> None:
+        if self._continuity.failed(self._now, hint_s):
             self._opening = self._opening.again()
-        else:
+        elif hint_s is None:
             self._give_up(code, message)
+        else:
+            asked, left = f"{round(hint_s, 1):g} s", f"{round(self._continuity.left_s(self._now), 1):g} s"
+            why = f"The server asks to wait {asked}, and only {left} are left for a new connection."
+            self._fail(code, f"{why} {message}", "lost")
 
     def _give_up(self, code: str, message: str) -> None:
         tried_s = self.settings.timeouts.reconnect_s

@@ -123,7 +123,7 @@ class Speech:
         """`conversation.item.done`: an item of the assistant that no response has said here will not be said any more."""
         item_id = _message_id(item)
         if item_id is not None and not self.knows(item_id):
-            self._transcript.close(item_id, interrupted=False)
+            self._transcript.close(item_id)
 
     def response_done(self, response_id: str) -> None:
         """No more will come of that response."""
@@ -145,7 +145,7 @@ class Speech:
     def close_drained(self) -> None:
         """Replies that were heard to their end are finished lines."""
         for reply in self._playback.newly_drained():
-            self._transcript.close(reply.item_id, interrupted=reply.broken)
+            self._transcript.close(reply.item_id, cut_by="connection" if reply.broken else None)
 
     def whole(self, response_id: str) -> bool:
         """All of that response's sound has come, and there was some."""
@@ -186,7 +186,7 @@ class Speech:
             self._show(told.Deleted(reply.item_id))
         self._progress(reply)
         self._transcript.place(reply.item_id, Who.ASSISTANT)
-        self._transcript.close(reply.item_id, interrupted=verdict is not Verdict.HEARD)
+        self._transcript.close(reply.item_id, cut_by=None if verdict is Verdict.HEARD else "person")
 
     def _progress(self, reply: Reply) -> None:
         if reply.received_bytes:

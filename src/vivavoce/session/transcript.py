@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from vivavoce.session.happenings import AssistantDelta, AssistantSaid, Happening, UserSaid
+from vivavoce.session.happenings import AssistantDelta, AssistantSaid, CutBy, Happening, UserSaid
 
 _FASTEST_MS_PER_CHAR = 45  # nobody speaks faster than about 22 characters a second
 _SPOKEN_MS_PER_CHAR = 60  # an ordinary voice, until the server has sent the sound that belongs to the words
@@ -47,7 +47,7 @@ class Entry:
     sound_complete: bool = False
     received_ms: int = 0
     heard_ms: int = 0
-    interrupted: bool = False
+    cut_by: CutBy | None = None
     shown: int = 0
     wanted_by: float | None = None
 
@@ -140,7 +140,7 @@ class Transcript:
                 if item_id not in self._order:
                     del self._entries[item_id]
             elif not sounds(item_id):
-                self.close(item_id, interrupted=True)
+                self.close(item_id, cut_by="connection")
 
     @property
     def pending(self) -> list[str]:
@@ -236,12 +236,12 @@ class Transcript:
         entry.spoken = True
         entry.heard_ms, entry.received_ms, entry.sound_complete = heard_ms, received_ms, complete
 
-    def close(self, item_id: str, *, interrupted: bool) -> None:
+    def close(self, item_id: str, *, cut_by: CutBy | None = None) -> None:
         """The item of the assistant was heard to its end, or cut."""
         entry = self._entries.get(item_id)
         if entry is None or entry.settled or entry.who is not Who.ASSISTANT:
             return
-        entry.interrupted = interrupted
+        entry.cut_by = cut_by
         entry.words_complete = entry.settled = True
 
     def tick(self, now: float) -> None:
@@ -261,7 +261,7 @@ class Transcript:
         for entry in self._entries.values():
             if not entry.settled:
                 cut = entry.spoken and not (entry.sound_complete and entry.heard_ms >= entry.received_ms)
-                self.close(entry.item_id, interrupted=cut)
+                self.close(entry.item_id, cut_by="end" if cut else None)
 
     def _keeps_back(self, entry: Entry) -> bool:
         """Words of the person that are still to come, and may be waited for."""
@@ -286,7 +286,8 @@ class Transcript:
 
 def _said(entry: Entry) -> AssistantSaid:
     heard_text = entry.text[: entry.shown]  # an estimate that has been shown is not taken back
-    return AssistantSaid(entry.item_id, entry.text, heard_text, entry.heard_ms, entry.interrupted)
+    cut = entry.cut_by is not None
+    return AssistantSaid(entry.item_id, entry.text, heard_text, entry.heard_ms, cut, entry.cut_by)
 
 
 def _typed(item: Mapping[str, Any]) -> str:

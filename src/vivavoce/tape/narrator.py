@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from vivavoce.events.server import AudioDelta
+from vivavoce.events.server import AudioDelta, TextDelta, TranscriptDelta
 from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES, bytes_to_ms
 from vivavoce.session import happenings as told
 from vivavoce.session.happenings import Happening
@@ -22,8 +23,11 @@ _PAUSE_S = 0.15  # a report later than that behind the others means that the spe
 
 @dataclass(slots=True)
 class _Sound:
-    """The sound of one reply, as it came, and where the speaker was in it."""
+    """One reply, as it came, where the speaker was in it, and what was shown of it."""
 
+    text: str = ""
+    shown: str = ""
+    shown_s: float = 0.0
     rest: bytes = b""
     size: int = 0
     peaks: list[float] = field(default_factory=list)
@@ -87,7 +91,9 @@ class _Narrator:
             case "hear", (bytes() as pcm, *_):
                 self.person.put(now - len(pcm) / SAMPLE_BYTES / RATE_HZ, peaks(pcm))
             case "receive", (AudioDelta() as delta, *_):
-                self._sounds.setdefault(delta.item_id, _Sound()).add(delta.audio)
+                self._sound(delta.item_id).add(delta.audio)
+            case "receive", (TranscriptDelta() | TextDelta() as words, *_):
+                self._sound(words.item_id).text += words.delta
             case (("heard" | "hushed"), (str() as item_id, int() as ms)) if item_id in self._sounds and ms:
                 self._sounds[item_id].reports.append((now, ms))
             case _:
@@ -103,6 +109,9 @@ class _Narrator:
                 case _:
                     pass
 
+    def _sound(self, item_id: str) -> _Sound:
+        return self._sounds.setdefault(item_id, _Sound())
+
     def _show(self, what: Happening, now: float, *, typed: bool) -> None:
         match what:
             case told.Ready():
@@ -113,6 +122,9 @@ class _Narrator:
                 self._speeches.setdefault(what.item_id, _Speech(now)).noticed_s = now
             case told.UserSaid():
                 self._speeches.setdefault(what.item_id, _Speech(now, now, typed=typed)).text = what.text
+            case told.AssistantDelta():
+                sound = self._sound(what.item_id)
+                sound.shown, sound.shown_s = sound.shown + what.text, now
             case told.AssistantSaid():
                 self._said.append((now, what))
             case told.Truncated():
@@ -160,10 +172,18 @@ class _Narrator:
             found.append(Turn(item_id, start_s, end_s, speech.noticed_s, speech.text, typed=speech.typed))
         return found
 
+    def _unfinished(self) -> Iterator[tuple[float, told.AssistantSaid]]:
+        """Replies in which the tape ends, as far as they were heard."""
+        finished = {said.item_id for _, said in self._said}
+        for item_id, sound in self._sounds.items():
+            heard_ms = max((ms for _, ms in sound.reports), default=0)
+            if item_id not in finished and (heard_ms or sound.shown):
+                yield sound.shown_s, told.AssistantSaid(item_id, sound.text, sound.shown, heard_ms, True, "end")
+
     def replies(self) -> list[Reply]:
         """In the order in which they were heard."""
         found = []
-        for shown_s, said in self._said:
+        for shown_s, said in (*self._said, *self._unfinished()):
             sound = self._sounds.get(said.item_id, _Sound())
             stretches = sound.stretches()
             for piece in stretches:
@@ -181,6 +201,7 @@ class _Narrator:
                     said.heard_ms,
                     bytes_to_ms(sound.size),
                     interrupted=said.interrupted,
+                    cut_by=said.cut_by or ("person" if said.interrupted else None),  # older tapes do not say it
                     truncated_ms=self._cuts.get(said.item_id),
                     stretches=stretches,
                 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vivavoce.errors import BadSettings, MissingExtra
+from vivavoce.session.happenings import CUTS
 from vivavoce.tape.layout import FONT_PT, Lane, Note, clean, placed, row_s, rows
 from vivavoce.tape.loudness import Loudness
 from vivavoce.tape.story import Mark, Reply, Story, Turn
@@ -264,7 +265,12 @@ def _of_turn(turn: Turn) -> str:
 
 
 def _of_reply(reply: Reply) -> str:
-    return clean(f"{reply.heard_text} …" if reply.interrupted else reply.heard_text or reply.text)
+    if reply.cut_by is None:
+        return clean(reply.heard_text or reply.text)
+    why = (
+        "" if reply.cut_by == "person" else f"({CUTS[reply.cut_by]}) "
+    )  # where a person spoke there is a mark of its own
+    return clean(f"{why}{reply.heard_text} …")  # what does not fit is left out at the end
 
 
 def _short(text: str) -> str:

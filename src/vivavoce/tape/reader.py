@@ -21,6 +21,7 @@ from vivavoce.tape.sound import SoundFile, checksum
 
 __all__ = ["Entry", "Outcome", "TapeReader"]
 
+_MICROPHONE = parts.MICROPHONE.partition(".")[0]
 _VOICES = {name.partition(".")[0]: name for name in (parts.MICROPHONE, parts.ASSISTANT)}
 
 
@@ -119,6 +120,11 @@ class TapeReader:
     def voices(self) -> list[Path]:
         """The sound files it has, WAV or FLAC."""
         return [voice.path for voice in self._voices.values()]
+
+    @property
+    def listened(self) -> bool:
+        """The talk had a microphone, as far as the tape knows: it holds sound of it."""
+        return self._voices[_MICROPHONE].any
 
     def entries(self) -> Iterator[Entry]:
         """Every input, in order; each call begins at the first. A last line that was cut off is left out, with a note.

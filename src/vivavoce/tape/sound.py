@@ -79,6 +79,11 @@ class SoundFile:
         """`size` bytes from byte `at` of the sound; fewer where the file ends before. Raises OSError."""
         return self._file.piece(at, size)
 
+    @property
+    def any(self) -> bool:
+        """It holds sound. Raises OSError."""
+        return bool(self.piece(0, SAMPLE_BYTES))
+
     def close(self) -> None:
         """Twice is allowed."""
         self._file.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, field
 
+from vivavoce.session.happenings import CutBy
 from vivavoce.tape.loudness import Loudness
 
 __all__ = ["Latency", "Mark", "Reply", "Story", "Stretch", "Turn", "Waits"]
@@ -49,6 +50,7 @@ class Reply:
     Attributes:
         start_s: its first sound; when it was shown, where it had none.
         heard_ms, received_ms: of its sound.
+        interrupted: it was not heard to its end; `cut_by` says why: "end" also where the tape ends in it.
         truncated_ms: where the server was told to cut it; None when it was not.
     """
 
@@ -60,6 +62,7 @@ class Reply:
     heard_ms: int
     received_ms: int
     interrupted: bool
+    cut_by: CutBy | None
     truncated_ms: int | None
     stretches: tuple[Stretch, ...]
 
@@ -129,6 +132,10 @@ class Story:
             return None
         rank = -(-9 * len(found) // 10)  # nearest rank: a value that was measured
         return Waits(len(found), round(statistics.median(found)), found[rank - 1], found[-1])
+
+    def cut_by(self, what: CutBy) -> list[Reply]:
+        """The replies that were cut by this."""
+        return [reply for reply in self.replies if reply.cut_by == what]
 
     def marked(self, *kinds: str) -> list[Mark]:
         """The marks of these kinds."""

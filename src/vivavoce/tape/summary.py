@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from vivavoce.session.happenings import CUTS, CutBy
 from vivavoce.tape.story import Story
 
 __all__ = ["as_data", "rows"]
 
+_ALSO: tuple[CutBy, ...] = ("connection", "end")
 _NOT_DATA = frozenset({"person", "assistant"})
 
 
@@ -36,6 +38,7 @@ def rows(story: Story) -> list[tuple[str, str]]:
         ("replies", str(len(story.replies))),
         ("the assistant was heard", _seconds(sum(reply.heard_ms for reply in story.replies) / 1000)),
         ("interruptions", str(len(story.marked("interruption")))),
+        *((f"replies {CUTS[by]}", str(len(story.cut_by(by)))) for by in _ALSO if story.cut_by(by)),
         ("replies truncated", str(len(cut))),
         ("replies deleted", str(len(story.marked("deletion")))),
         ("functions called", str(len(story.marked("call")))),

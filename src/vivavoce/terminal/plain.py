@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from vivavoce.session import happenings as told
-from vivavoce.session.happenings import Happening
+from vivavoce.session.happenings import CUTS, Happening
 
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]]*\s+|[。！？]|\n")  # noqa: RUF001  # the marks of Chinese and Japanese
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -113,7 +113,7 @@ class PlainLines:
             self._held += " ..."
         self._sentence(self._held)
         if said.interrupted:
-            self._sentence(f"(interrupted, {said.heard_ms / 1000:.1f} s were heard)")
+            self._sentence(f"({CUTS[said.cut_by or 'person']}, {said.heard_ms / 1000:.1f} s were heard)")
         self._held, self._speaker_named = "", False
         self._line("assistant", "")
 

@@ -130,6 +130,8 @@ def _is_of(module: ModuleType, name: str, value: object) -> bool:
 def _run(path: Path) -> ModuleType:
     name = f"viva_tools_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
+    if not path.exists():
+        raise BadSettings(f"There is no file {path}: check the path after --tools.")
     if spec is None or spec.loader is None or not path.is_file():
         raise BadSettings(f"{path} is not a Python file; --tools wants a file such as examples/weather.py.")
     module = importlib.util.module_from_spec(spec)

@@ -6,7 +6,6 @@ say, so that the server's own default holds: newer voices, `truncation`, `reason
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -179,7 +178,7 @@ def _error(error: Fields) -> dict[str, Any]:
 def _encode(event: ClientEvent) -> str:
     if type(event) is AppendAudio:
         return codec.encode(event)  # the same in both spellings, and by far the most frequent
-    return json.dumps(to_preview(codec.to_fields(event)), separators=(",", ":"))
+    return codec.text_of(to_preview(codec.to_fields(event)))
 
 
 def _decode(text: str) -> codec.Event:

@@ -24,6 +24,7 @@ from vivavoce.errors import (
     TooManyRequests,
     VivaError,
 )
+from vivavoce.session.retries import hinted_s
 
 __all__ = ["Advice", "Verdict", "clean", "masked", "refusal", "retry_after_s", "secrets_of"]
 
@@ -158,9 +159,11 @@ def refusal(status: int, headers: Mapping[str, str], body: str, advice: Advice, 
         again: Literal["once", "never"] = "once" if code == "DeploymentNotFound" else "never"
         return Verdict(DeploymentNotFound(text, status=status, body=shown), again)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return _quota(headers, code, said, shown)
+        return _quota(headers, code, message, said, shown)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict(ServerGone(f"The server has a fault of its own ({status}){said}: try again in a moment."))
+        text = f"The server has a fault of its own ({status}){said}: try again in a moment."
+        after_s = _pause_s(headers, message)
+        return Verdict(ServerGone(text, after_s=after_s), after_s=after_s)
     make, text = _plain(status, said, advice)
     return Verdict(make(text, status=status, body=shown))
 
@@ -182,16 +185,22 @@ def _plain(status: int, said: str, advice: Advice) -> tuple[type[Refused], str]:
     return Refused, f"The server does not open a Realtime conversation ({status}){said}: check {advice.address}."
 
 
-def _quota(headers: Mapping[str, str], code: str, said: str, shown: str) -> Verdict:
+def _pause_s(headers: Mapping[str, str], message: str) -> float | None:
+    """Seconds the server asks us to wait, in a header or in a sentence."""
+    after_s = retry_after_s(headers)
+    return hinted_s(message) if after_s is None else after_s
+
+
+def _quota(headers: Mapping[str, str], code: str, message: str, said: str, shown: str) -> Verdict:
     if code in _NO_MONEY:
         text = (
             f"The account has no money left, or its spending limit is reached{said}: check its billing page and limits."
         )
         return Verdict(QuotaExceeded(text, status=429, body=shown))
-    after_s = retry_after_s(headers)
+    after_s = _pause_s(headers, message)
     wait = f" The server asks to wait {after_s:.0f} s." if after_s else ""
     text = f"Too many requests or conversations for this server{said}: try again later, or raise the quota.{wait}"
-    return Verdict(TooManyRequests(text, status=429, body=shown), "backoff", after_s)
+    return Verdict(TooManyRequests(text, status=429, body=shown, after_s=after_s), "backoff", after_s)
 
 
 def _error_of(body: str) -> tuple[str, str]:
