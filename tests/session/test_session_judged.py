@@ -100,7 +100,8 @@ def test_a_sound_that_was_nothing_leaves_the_conversation_as_it_was() -> None:
     talk.says(said.ItemDone({"id": "c", "type": "message", "role": "user"}, "a"), written("c", "you"))
     assert talk.sent == [DeleteItem("c")]
     assert talk.deeds(Hush) == []
-    assert talk.shown(SpeechBegan) == talk.shown(UserSaid) == []
+    assert not talk.shown(SpeechBegan)
+    assert not talk.shown(UserSaid)
     talk.says(item_done("R", "a"), done("R"))
     talk.heard("a", 2000)
     assert talk.shown(AssistantSaid) == [AssistantSaid("a", "one two three", "one two three", 2000, interrupted=False)]
@@ -294,7 +295,7 @@ def test_a_server_that_answers_by_itself_whatever_it_was_asked_cuts_by_itself() 
     talk.heard("a", 100)
     talk.forget()
     judges(talk, SOUND, SPEECH)
-    assert talk.did == talk.sent == []
+    assert (talk.did, talk.sent) == ([], [])
     talk.says(began("v"))
     assert talk.did[0] == Hush()
     assert talk.words(CreateResponse) == []
@@ -337,7 +338,7 @@ def test_goodbye_is_not_interrupted_by_a_sound() -> None:
     talk = speaking()
     talk.do(talk.session.leave_when_quiet, "goodbye")
     judges(talk, SOUND, SPEECH)
-    assert talk.did == talk.sent == []
+    assert (talk.did, talk.sent) == ([], [])
 
 
 def test_a_reply_cut_after_several_items_hears_of_each_word_once() -> None:
@@ -368,3 +369,15 @@ def test_a_sound_in_a_turn_that_was_kept_back_is_judged_though_the_reply_has_end
     assert len(talk.deeds(Duck)) == 2
     judges(talk, SPEECH)
     assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
+
+
+def test_a_cough_that_the_server_is_long_in_telling_of_is_deleted_when_it_has_it_and_once() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.says(*turn("c", "a")[:2])
+    talk.wait(11)
+    judges(talk, SOUND, SPEECH)
+    assert talk.shown(SpeechBegan) == []
+    assert talk.words(DeleteItem) == []
+    talk.says(said.AudioCommitted("c", "a"), said.AudioCommitted("c", "a"))
+    assert talk.words(DeleteItem) == [DeleteItem("c")]

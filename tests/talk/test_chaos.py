@@ -45,13 +45,13 @@ class Deaf(Kept):
 
 def forgetful(settings: Settings) -> Session:
     session = Session(settings)
-    session._continuity.history = Forgetful(settings.history_characters)
+    session._state.continuity.history = Forgetful(settings.history_characters)
     return session
 
 
 def deaf(settings: Settings) -> Session:
     session = Session(settings)
-    session._continuity.kept = Deaf(60.0, 600.0)
+    session._state.continuity.kept = Deaf(60.0, 600.0)
     return session
 
 

@@ -79,23 +79,28 @@ class PlainLines:
                 )
             case told.Warned():
                 self._line("warning", f"Note: {happening.message}")
+            case told.Used() if self._verbose:
+                self._line("note", f"[usage] {json.dumps(happening.raw)}")
+            case told.Ended():
+                self._line("note", _FAREWELLS.get(happening.reason, f"The talk is over ({happening.reason})."))
+            case told.Reconnecting() | told.Reconnected() | told.Renewed():
+                self._connection(happening)
+            case told.Ducked() if self._verbose:
+                self._line("note", "A sound over the reply: quieter until it is clear whether you speak.")
+            case told.Restored() if self._verbose:
+                self._line("note", "It was no speech; the reply goes on.")
+            case _:
+                pass  # the details of a cut are in the interruption line
+
+    def _connection(self, happening: told.Reconnecting | told.Reconnected | told.Renewed) -> None:
+        match happening:
             case told.Reconnecting():
                 why = f" ({happening.message})" if self._verbose else ""
                 self._line("warning", f"Note: The connection is lost; connecting again, what you say is kept.{why}")
             case told.Reconnected():
                 self._line("note", "Connected again; the conversation goes on.")
-            case told.Ducked() if self._verbose:
-                self._line("note", "A sound over the reply: quieter until it is clear whether you speak.")
-            case told.Restored() if self._verbose:
-                self._line("note", "It was no speech; the reply goes on.")
             case told.Renewed() if self._verbose:
                 self._line("note", f"A new session took over: {happening.session_id}.")
-            case told.Used() if self._verbose:
-                self._line("note", f"[usage] {json.dumps(happening.raw)}")
-            case told.Ended():
-                self._line("note", _FAREWELLS.get(happening.reason, f"The talk is over ({happening.reason})."))
-            case _:
-                pass  # the details of a cut are in the interruption line
 
     def _say(self, text: str) -> None:
         self._held += text
