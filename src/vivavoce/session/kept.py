@@ -11,8 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vivavoce import pcm
+from vivavoce.session.recent import Recent
 
 _PIECE_MS = 1_000
+_TURNS = 256  # that are known again when they end twice, or whose words came before their end
 
 
 @dataclass(slots=True)
@@ -38,8 +40,8 @@ class Kept:
         self._first = 0  # where the kept sound begins on the connection's line
         self._began: int | None = None  # where the person began to speak who has not stopped
         self._turns: list[_Turn] = []
-        self._ended: set[str] = set()  # on this connection
-        self._known: set[str] = set()  # safe, on this connection
+        self._ended = Recent(_TURNS)  # on this connection
+        self._known = Recent(_TURNS)  # safe, on this connection
         self.rehearing = False
 
     @property
