@@ -36,6 +36,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,13 +46,22 @@ from vivavoce.devices.queued import QueuedMicrophone
 from vivavoce.devices.wav import WavSpeaker
 from vivavoce.engine.stages import Prompt
 from vivavoce.live import Parts, run
-from vivavoce.pcm import SAMPLE_BYTES, bytes_to_ms, ms_to_bytes
+from vivavoce.pcm import bytes_to_ms
 from vivavoce.ports import Trouble
 from vivavoce.session.happenings import AssistantSaid, Errored, Happening, Ready, UserSaid
 from vivavoce.session.history import CUT
 from vivavoce.session.session import Session
 from vivavoce.session.settings import Settings, Timeouts
-from vivavoce.testing import Fault, RealtimeServer, Reply, Twice, hurried, random_faults, spoken, understood, utterances
+from vivavoce.testing import (
+    Fault,
+    RealtimeServer,
+    Reply,
+    Twice,
+    hurried,
+    random_faults,
+    spoken,
+    understood,
+)
 from vivavoce.testing import Talk as Behaving
 from vivavoce.testing.connection import Connection
 from vivavoce.wire.factory import wire_for
@@ -137,23 +147,28 @@ class Person:
         await self.ready.wait()
         for number in range(1, self.turns + 1):
             self.sounding.clear()
-            self.microphone.say(spoken(f"turn {number}.", TURN_MS))
+            self.microphone.say(turn(number))
             await self._until(lambda: not self.microphone.speaking)
             if number % 4 == 0 and number < self.turns:
-                await self._until(self.sounding.is_set)
+                if await self._until(self.sounding.is_set):
+                    self.interrupted.add(number)
                 await asyncio.sleep(self.dice.uniform(0.0, 0.8))
-                self.interrupted.add(number)
             else:
-                await self._until(lambda n=number: n in self.answered and talk.quiet)
+                await self._until(partial(self._is_done, number, talk))
         await self._until(lambda: talk.quiet and self.is_heard())
         self.spoken_in_all = bytes(self.microphone.read_so_far)
         talk.leave_when_quiet("script_done")
 
-    async def _until(self, happened: Any) -> None:
+    def _is_done(self, number: int, talk: Any) -> bool:
+        return number in self.answered and bool(talk.quiet)
+
+    async def _until(self, happened: Callable[[], bool]) -> bool:
+        """Wait for it, but not for ever; whether it happened."""
         now = asyncio.get_running_loop().time
         end = now() + ANSWERED_WITHIN_S
         while not happened() and now() < end:  # noqa: ASYNC110  # a look is cheaper than an event for each cause
             await asyncio.sleep(0.1)
+        return happened()
 
 
 @dataclass
@@ -191,6 +206,11 @@ class Wish:
     faults: int = 6
     life_s: float = LIFE_S
     make: Callable[[Settings], Session] = Session
+
+
+def turn(number: int) -> bytes:
+    """What the person says then; no sample of it is 0."""
+    return spoken(f"turn {number}.", TURN_MS)
 
 
 def faults_of(seed: int, count: int) -> list[Fault]:
@@ -267,7 +287,7 @@ def judge(lost: Lost, wish: Wish, person: Person, server: RealtimeServer) -> Non
     lost.as_sound = sum(len(one.sounds) for one in held)
     sounds = [bytes(one.sound) for one in server.connections if one.sound]
     sounds += [sound for one in held for sound in one.sounds.values()]
-    lost.unheard = [n for n in sorted(every) if not any(is_whole(sound, f"turn {n}.") for sound in sounds)]
+    lost.unheard = [n for n in sorted(every) if not any(turn(n) in sound for sound in sounds)]
     lost.microphone_ms = bytes_to_ms(
         missing_sound(person.spoken_in_all or bytes(person.microphone.read_so_far), sounds)
     )
@@ -299,14 +319,15 @@ def cut(person: Person, server: RealtimeServer, wish: Wish) -> list[str]:
     faulty = {happened.connection for happened in server.faults.happened}
     ages = {f"item_{one.number}_": one.pieces[-1].t - one.t for one in server.connections if one.pieces}
     oldest_s = wish.life_s - min(10.0, wish.life_s * 0.05) - 0.5
-    found = []
-    for line in person.lines:
-        if not isinstance(line, AssistantSaid) or whole(line):
-            continue
-        number = int(line.item_id.split("_")[1])
-        interrupted = any(f"turn {n}." in line.text or not line.text for n in person.interrupted)
-        if not interrupted and number not in faulty and ages[f"item_{number}_"] < oldest_s:
-            found.append(f"cut for nothing: {line}")
+    interrupted = {f"turn {n}." for n in person.interrupted}
+    found, asked = [], ""
+    for line in shown(person.lines):
+        if isinstance(line, UserSaid):
+            asked = line.text
+        elif not whole(line) and asked not in interrupted:
+            number = int(line.item_id.split("_")[1])
+            if number not in faulty and ages[f"item_{number}_"] < oldest_s:
+                found.append(f"cut for nothing: {line}")
     return found
 
 
@@ -334,7 +355,8 @@ class Held:
         """What stands here more often than it was shown; a turn more than once."""
         most = Counter({("user", line.text): 1 for line in lines if isinstance(line, UserSaid)})
         most.update(("assistant", told(line)) for line in lines if isinstance(line, AssistantSaid))
-        found = Counter((item["role"], self.words(item)) for item in self.items)
+        estimated = {line.item_id for line in lines if isinstance(line, AssistantSaid) and not whole(line)}
+        found = Counter((item["role"], self.words(item)) for item in self.items if item["id"] not in estimated)
         return [
             f"connection {self.connection.number} holds {count} times {line}"
             for line, count in found.items()
@@ -379,13 +401,6 @@ class Held:
 def told(line: AssistantSaid) -> str:
     """What another connection is told of it."""
     return line.heard_text + CUT * line.interrupted
-
-
-def is_whole(sound: bytes, text: str) -> bool:
-    """That turn is in the sound from its beginning to its end (to a frame, which is half a millisecond)."""
-    frame = 3 + len(text)
-    end = ms_to_bytes(TURN_MS) // SAMPLE_BYTES - frame
-    return any(one.text == text and one.start == 0 and one.end >= end for one in utterances(sound))
 
 
 def missing_sound(spoken_in_all: bytes, sounds: list[bytes]) -> int:

@@ -226,7 +226,7 @@ def main() -> None:
         "numpy_loaded": "numpy" in sys.modules,
         **{f"kb_at_{minute}_min": kb for minute, kb in sorted(memory.items())},
         "history_lines": len(lines),
-        "history_kb": sum(weight(line, set()) for line in lines) // 1024,
+        "history_kb": weight([*lines], set()) // 1024,
         "growth": round(growth, 3),
         "seconds": round(time.monotonic() - began, 1),
     }
