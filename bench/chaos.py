@@ -71,6 +71,7 @@ LIFE_S = 60.0  # of a session: connections are renewed when they are half as old
 ANSWERED_WITHIN_S = 300.0  # a silent server is noticed after 20 s, a row of refusals is over sooner than after this
 HANG_S = 7200.0
 HEARS_S = 0.5
+PROBE_BYTES = 480  # no two of them are alike
 TOLD = "viva_line_"
 
 
@@ -124,7 +125,7 @@ class Person:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     sounding: asyncio.Event = field(default_factory=asyncio.Event)
     is_heard: Callable[[], bool] = lambda: True
-    spoken_in_all: bytes = b""  # what the microphone had said when the person left
+    spoken: int = 0  # bytes that the microphone had said when the person left
 
     def saw(self, what: Happening) -> None:
         """A line was shown."""
@@ -156,7 +157,7 @@ class Person:
             else:
                 await self._until(partial(self._is_done, number, talk))
         await self._until(lambda: talk.quiet and self.is_heard())
-        self.spoken_in_all = bytes(self.microphone.read_so_far)
+        self.spoken = len(self.microphone.read_so_far)
         talk.leave_when_quiet("script_done")
 
     def _is_done(self, number: int, talk: Any) -> bool:
@@ -288,9 +289,12 @@ def judge(lost: Lost, wish: Wish, person: Person, server: RealtimeServer) -> Non
     sounds = [bytes(one.sound) for one in server.connections if one.sound]
     sounds += [sound for one in held for sound in one.sounds.values()]
     lost.unheard = [n for n in sorted(every) if not any(turn(n) in sound for sound in sounds)]
-    lost.microphone_ms = bytes_to_ms(
-        missing_sound(person.spoken_in_all or bytes(person.microphone.read_so_far), sounds)
-    )
+    read = bytes(person.microphone.read_so_far)
+    given = [list(places(read, sound)) for sound in sounds]
+    lost.microphone_ms = bytes_to_ms(missing_sound(given, person.spoken or len(read)))
+    lost.twice += [
+        f"{bytes_to_ms(again)} ms of sound" for each in given if (again := sum(map(said_again, each, each[1:])))
+    ]
 
 
 Line = UserSaid | AssistantSaid
@@ -403,22 +407,36 @@ def told(line: AssistantSaid) -> str:
     return line.heard_text + CUT * line.interrupted
 
 
-def missing_sound(spoken_in_all: bytes, sounds: list[bytes]) -> int:
-    """Bytes of the microphone, from the first to the last, that no connection was given."""
-    given: list[tuple[int, int]] = []
-    for sound in sounds:
-        at = spoken_in_all.find(sound[:480])
-        if at < 0:
-            continue  # all of it came after the person had left
-        length = min(len(sound), len(spoken_in_all) - at)
-        if spoken_in_all[at : at + length] != sound[:length]:
-            return len(sound)  # not what the microphone said, or not in its order
-        given.append((at, at + length))
+Place = tuple[int, int]
+"""Where sound begins and ends on the line of the microphone."""
+
+
+def places(read: bytes, sound: bytes) -> Iterator[Place]:
+    """The pieces of the microphone that a connection was given, in the order in which they came; what is none raises."""
+    at = 0
+    while at < len(sound):
+        start = read.find(sound[at : at + PROBE_BYTES])
+        if start < 0:
+            raise AssertionError(f"byte {at} of {len(sound)} is nothing that the microphone said")
+        length = min(len(sound) - at, len(read) - start)
+        same = np.frombuffer(sound, np.uint8, length, at) == np.frombuffer(read, np.uint8, length, start)
+        end = length if same.all() else int(np.argmin(same))
+        yield start, start + end
+        at += end
+
+
+def said_again(before: Place, after: Place) -> int:
+    """Bytes that one connection was given twice."""
+    return max(before[1] - after[0], 0)
+
+
+def missing_sound(given: list[list[Place]], end: int) -> int:
+    """Bytes of the microphone, from the first to `end`, that no connection was given."""
     missing, reached = 0, 0
-    for start, end in sorted(given):
-        missing += max(start - reached, 0)
-        reached = max(reached, end)
-    return missing + max(len(spoken_in_all) - reached, 0)
+    for start, stop in sorted(place for each in given for place in each):
+        missing += max(min(start, end) - reached, 0)
+        reached = max(reached, stop)
+    return missing + max(end - reached, 0)
 
 
 def one(wish: Wish) -> Lost:

@@ -1110,3 +1110,17 @@ def test_a_try_without_any_outcome_does_not_hang_the_talk() -> None:
     assert talk.ended is None
     talk.wait(0.2)
     assert talk.ended == "lost"
+
+
+def test_after_the_end_nothing_is_said_to_a_standby() -> None:
+    talk = Conversation(WRITTEN, ready=False)
+    renewing(talk)
+    talk.wait(3480.0)
+    assert len(talk.deeds(Prepare)) == 1
+    talk.do(talk.session.leave, "interrupt")
+    talk.forget()
+    talk.do(talk.session.standby_opened, UNIX)
+    talk.do(talk.session.receive_standby, said.SessionCreated({}))
+    assert talk.session.to_standby() == []
+    talk.do(talk.session.standby_gone, "lost", "cut")
+    assert talk.deeds(Discard) == []

@@ -20,8 +20,9 @@ from vivavoce.testing import hurried
 pytestmark = pytest.mark.slow
 
 # 7: a stall before `response.done`; 16: speech into a server that is silent, but answers pings; 78: a stall while sound is said
-# again; 137: a standby that was ready in the very moment in which it took over; 331: a server that repeats the history, then stalls
-SEEDS = [7, 16, 78, 137, 331, 2037, 4711]
+# again; 137: a standby that was ready in the very moment in which it took over; 331: a server that repeats the history, then
+# stalls; 78, 1098, 1108, 1125, 1177: a turn that was told as an item to a server that is dead, and said again to the next one
+SEEDS = [7, 16, 78, 137, 331, 1098, 1108, 1125, 1177, 2037, 4711]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

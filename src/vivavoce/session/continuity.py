@@ -206,7 +206,9 @@ class Continuity:
             self._heard_out_at = None
         elif self._heard_out_at is None:
             self._heard_out_at = now + self._waits.noticed_s
-            if self._told_again:  # ... and is not told in another way to a server that is dead: it answers no probe till then
+            if (
+                self._told_again
+            ):  # ... and is not told in another way to a server that is dead: it answers no probe till then
                 self._heard_out_at += (self._waits.stall_s or 0) / 2 + self.kept.length_s
         return pieces
 

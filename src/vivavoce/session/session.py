@@ -431,19 +431,21 @@ class Session:
 
     def standby_opened(self, unix_s: float | None = None) -> None:
         """The standby's connection stands."""
-        if self._continuity.standby:
+        if self._continuity.standby and self.stage is not Stage.OVER:
             self._continuity.standby.opened(unix_s, self._now)
             self._after()
 
     def receive_standby(self, event: ServerEvent) -> None:
         """The standby says a word."""
-        self._continuity.receive(event, self._now)
-        self._after()
+        if self.stage is not Stage.OVER:
+            self._continuity.receive(event, self._now)
+            self._after()
 
     def standby_gone(self, code: str, message: str) -> None:  # noqa: ARG002  # nobody is bothered: the talk goes on, it is tried again
         """The standby's connection ended, or never came to be."""
-        self._continuity.abandon(self._now)
-        self._after()
+        if self.stage is not Stage.OVER:
+            self._continuity.abandon(self._now)
+            self._after()
 
     @property
     def _may_swap(self) -> bool:
