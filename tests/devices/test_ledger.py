@@ -68,3 +68,13 @@ def test_what_was_heard_of_all_items_together_is_the_position(
     assert {k: v for k, v in heard.items() if v} == {
         k: samples_to_ms(v) for k, v in expected.items() if samples_to_ms(v)
     }
+
+
+def test_of_many_items_only_the_last_may_go_on_where_they_were() -> None:
+    ledger, at = Ledger(), 0
+    for number in range(1_000):
+        ledger.put(f"item {number}", at, 240)
+        at += 240
+    ledger.put("item 990", at, 240)
+    assert len(ledger._totals) <= 64
+    assert ledger.cut(at + 240)[-2:] == [Heard("item 990", 20), Hushed(None, 0)]

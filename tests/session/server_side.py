@@ -76,7 +76,9 @@ class ServerSide:
         assert self.agreed or isinstance(word, UpdateSession), "nothing but the settings before they are agreed on"
         match word:
             case TruncateItem() | DeleteItem():
-                assert connection_of(word.item_id) == self.number, "the items of another server mean nothing here"
+                assert connection_of(word.item_id) in {self.number, None}, (
+                    "the items of another server mean nothing here"
+                )
             case CancelResponse():
                 assert word.response_id in self.active
             case CreateResponse():

@@ -199,3 +199,12 @@ def test_the_calls_of_this_server_are_no_orphans() -> None:
     calls = Calls()
     calls.receive("R", item())
     assert calls.orphans == []
+
+
+def test_only_the_last_calls_are_known_again() -> None:
+    calls = Calls()
+    for number in range(1_000):
+        calls.receive(f"resp_{number}", item(f"call_{number}"))
+        calls.answered(f"call_{number}", "sunny", None)
+    assert calls.receive("resp_999", item("call_999")) is None
+    assert len(calls._seen) == 256

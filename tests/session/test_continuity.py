@@ -139,14 +139,40 @@ def in_a_turn(*, again: bool = True) -> Continuity:
 
 def test_a_turn_that_nobody_noticed_is_told_as_sound_and_then_asked_for() -> None:
     found = in_a_turn()
-    assert found.deadlines(100.0) == [105.0, None]
+    assert found.deadlines(100.0) == [110.5, None]  # a server that is dead is found out after 5.5 s
+    found.has_it_all(101.0)
+    assert found.deadlines(101.0) == [106.0, None]
     assert not found.may_ask([])
-    assert found.heard_out(104.9) == []
-    assert told(found.heard_out(105.0)) == [("(sound)", None)]
+    assert found.heard_out(105.9) == []
+    assert told(found.heard_out(106.0)) == [("(sound)", None)]
     assert not found.unheard
     assert found.may_ask([])
     assert found.heard_out(999.0) == []
-    assert found.deadlines(105.0) == [None, None]
+    assert found.deadlines(106.0) == [None, None]
+
+
+def test_a_turn_that_was_told_as_an_item_is_not_said_once_more_but_what_came_after_it_is() -> None:
+    found = in_a_turn()
+    found.kept.hear(b"\1\0" * 480, sent=True)
+    found.heard_out(999.0)
+    found.sever(nothing, owed=True, silent=True)
+    assert told(found.back(0, [])) == [("(sound)", None)]
+    assert found.again(None, 1_000.0) == [AppendAudio(b"\1\0" * 480)]
+
+
+def test_of_two_turns_that_nobody_noticed_none_is_forgotten() -> None:
+    found = continuity()
+    found.kept.hear(silence(400) + b"\1\0" * 4_800, sent=True)
+    found.started(0)
+    found.ended("u1", 400)
+    found.started(400)
+    found.ended("u2", 600)
+    found.sever(lambda item_id: item_id == "u1", owed=True, silent=True)  # the words of the first were still to come
+    found.back(0, [])
+    found.again(None, 100.0)
+    assert [len(word.item["content"][0]["audio"]) for word in found.heard_out(999.0)] == [19_200, 9_600]
+    assert found.heard_out(9_999.0) == []
+    assert found.again(None, 1_000.0) == []
 
 
 def test_a_turn_that_is_noticed_is_neither_told_nor_asked_for() -> None:
@@ -196,7 +222,7 @@ def test_a_server_that_answers_behind_the_sound_has_half_a_second_left_unless_a_
     assert found.deadlines(101.0) == [101.5, None]
     missing = in_a_turn()
     missing.has_it_all(101.0)
-    assert missing.deadlines(101.0) == [105.0, None]
+    assert missing.deadlines(101.0) == [106.0, None]
 
 
 def test_listening_that_goes_on_over_a_swap_ends_when_it_would_have_ended() -> None:

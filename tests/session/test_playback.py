@@ -338,3 +338,47 @@ def test_a_hush_under_way_is_judged_after_the_connection_is_gone() -> None:
     assert playback.hushing
     assert verdicts(playback.settle("a", 40)) == {"a": (Verdict.TRUNCATE, 40), "b": (Verdict.DELETE, 0)}
     assert all(reply.broken for reply in playback.replies.values())
+
+
+def settled(playback: Playback, count: int) -> None:
+    for number in range(count):
+        playback.receive(f"later {number}", f"later R{number}", MS)
+        playback.begin(f"later {number}", "").complete = True
+        playback.heard(f"later {number}", 1)
+        playback.newly_drained()
+
+
+def test_a_talk_without_end_remembers_only_the_last_settled_replies() -> None:
+    playback = Playback()
+    settled(playback, 5_000)
+    assert len(playback.replies) == 256
+    assert playback.replies["later 4999"].drained
+    for number in range(5_000):
+        playback.cut([f"R{number}"])
+        playback.settle(None, 0)
+    assert playback.is_cut("R4999")
+    assert not playback.is_cut("R0")
+
+
+def test_a_reply_that_is_not_settled_is_never_forgotten() -> None:
+    playback = playing(old=100)
+    playback.begin("old", "R").complete = True
+    playback.heard("old", 100)
+    playback.newly_drained()
+    playback.receive("old", "R", 50 * MS)  # more of it came after its end
+    playback.begin("silent", "S")
+    settled(playback, 1_000)
+    assert playback.sounding
+    assert playback.heard("old", 120) is playback.replies["old"]
+    assert playback.cut(["S"])
+    settled(playback, 1_000)  # while the speaker is still being hushed
+    assert verdicts(playback.settle("old", 130)) == {"old": (Verdict.TRUNCATE, 130), "silent": (Verdict.DELETE, 0)}
+    settled(playback, 1_000)
+    assert not {"old", "silent"} & set(playback.replies)
+
+
+def test_replies_that_begin_too_late_are_forgotten_in_the_end() -> None:
+    playback = Playback()
+    for number in range(1_000):
+        playback.reject(f"late {number}", "R")
+    assert len(playback.replies) == 256

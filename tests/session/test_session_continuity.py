@@ -857,11 +857,27 @@ def test_a_turn_that_the_new_server_does_not_notice_is_told_as_an_item_and_asked
     lose(talk)
     come_back(talk)
     talk.forget()
+    talk.says(said.SessionUpdated({}))  # the answer to the probe behind the sound: this server lives
     talk.wait(4.9)
     assert talk.sent == []
     talk.wait(0.2)
     assert told(talk) == [("user", "(sound)")]
     assert len(talk.words(CreateResponse)) == 1
+
+
+def test_a_turn_is_not_told_as_an_item_to_a_server_that_is_dead_but_said_again_to_the_next_one() -> None:
+    talk = Conversation(WRITTEN)
+    talk.do(talk.session.hear, loud(1000, 7))
+    talk.says(began("u1"), said.SpeechStopped("u1", 900), said.AudioCommitted("u1"))
+    lose(talk)
+    come_back(talk)
+    talk.forget()
+    talk.wait(20.0)  # it does not answer the probe
+    assert len(talk.deeds(Reopen)) == 1
+    assert told(talk) == []
+    come_back(talk, "sess_3")
+    assert told(talk) == []
+    assert b"".join(word.audio for word in talk.words(AppendAudio)) == loud(1000, 7)
 
 
 def test_sound_of_an_outage_is_listened_to_before_it_is_quiet() -> None:
@@ -1113,3 +1129,17 @@ def test_a_try_without_any_outcome_does_not_hang_the_talk() -> None:
     assert talk.ended is None
     talk.wait(0.2)
     assert talk.ended == "lost"
+
+
+def test_after_the_end_nothing_is_said_to_a_standby() -> None:
+    talk = Conversation(WRITTEN, ready=False)
+    renewing(talk)
+    talk.wait(3480.0)
+    assert len(talk.deeds(Prepare)) == 1
+    talk.do(talk.session.leave, "interrupt")
+    talk.forget()
+    talk.do(talk.session.standby_opened, UNIX)
+    talk.do(talk.session.receive_standby, said.SessionCreated({}))
+    assert talk.session.to_standby() == []
+    talk.do(talk.session.standby_gone, "lost", "cut")
+    assert talk.deeds(Discard) == []

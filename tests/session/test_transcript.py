@@ -567,3 +567,49 @@ def test_what_is_known_under_another_name_is_not_shown_again() -> None:
 
 
 TYPED = {"type": "input_text", "text": "typed"}
+
+
+# ---- a talk without end
+
+
+def test_only_the_last_lines_are_known_to_be_shown() -> None:
+    found = transcript()
+    for number in range(3_000):
+        reply(found, f"a{number}")
+    assert len(found.to_show()) == 2 * 3_000
+    reply(found, "a2999")
+    assert found.to_show() == []
+    assert len(found._gone) == 1_024
+
+
+def test_what_a_connection_was_told_is_never_taken_for_new_however_much_it_says() -> None:
+    found = transcript()
+    found.knows(["viva_line_1"])
+    for number in range(3_000):
+        reply(found, f"a{number}")
+    found.to_show()
+    found.person_said("viva_line_1", "hello")
+    assert found.to_show() == []
+    found.sever(lambda _: False)
+    found.person_said("viva_line_1", "hello")  # the next connection gives its names itself
+    assert texts(found.to_show()) == ["viva_line_1:hello"]
+
+
+def test_of_turns_whose_words_never_come_only_the_last_are_waited_for() -> None:
+    found = transcript()
+    for number in range(1_000):
+        found.person_spoke(f"u{number}", None)
+        found.tick(20.0 * (number + 1))
+        assert found.to_show() == []
+    assert len(found._entries) == 64
+    found.person_said("u999", "late")
+    found.person_said("u936", "later")
+    found.person_said("u935", "too late")
+    assert texts(found.to_show()) == ["u999:late", "u936:later"]
+    found.person_spoke("u1000", None)
+    found.person_said("u1000", "in time")
+    for number in range(1_001, 1_070):  # one whose words came is not given up again
+        found.person_spoke(f"u{number}", None)
+        found.tick(30_000.0 + 20.0 * number)
+        found.to_show()
+    assert len(found._entries) == 64

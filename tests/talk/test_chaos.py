@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from bench import chaos, long
+from bench.chaos import Lost, Wish
 
 from vivavoce.events.client import CreateItem
+from vivavoce.events.server import ResponseDone, ServerEvent
+from vivavoce.pcm import bytes_to_ms
 from vivavoce.session.history import History
 from vivavoce.session.kept import Kept
 from vivavoce.session.session import Session
@@ -15,13 +20,14 @@ from vivavoce.testing import hurried
 pytestmark = pytest.mark.slow
 
 # 7: a stall before `response.done`; 16: speech into a server that is silent, but answers pings; 78: a stall while sound is said
-# again; 137: a standby that was ready in the very moment in which it took over; 331: a server that repeats the history, then stalls
-SEEDS = [7, 16, 78, 137, 331, 2037, 4711]
+# again; 137: a standby that was ready in the very moment in which it took over; 331: a server that repeats the history, then
+# stalls; 78, 1098, 1108, 1125, 1177: a turn that was told as an item to a server that is dead, and said again to the next one
+SEEDS = [7, 16, 78, 137, 331, 1098, 1108, 1125, 1177, 2037, 4711]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_is_lost_in_a_conversation_with_a_server_that_breaks(seed: int) -> None:
-    lost = hurried(chaos.converse(seed, turns=20, count=6))
+    lost = hurried(chaos.converse(Wish(seed)))
     assert sum(lost.faults.values()) >= 3
     assert lost.connections > 2
     assert not lost.anything, lost
@@ -35,6 +41,17 @@ class Forgetful(History):
         return []
 
 
+class Slurring(History):
+    """Drops the last word of the third line."""
+
+    def since(self, number: int) -> list[CreateItem]:
+        told = super().since(number)
+        if len(told) > 2 and "text" in (part := told[2].item["content"][0]):
+            shorter = {**part, "text": part["text"].rpartition(" ")[0]}
+            told[2] = CreateItem({**told[2].item, "content": [shorter]}, told[2].previous_item_id)
+        return told
+
+
 class Deaf(Kept):
     """Says no sound again."""
 
@@ -43,9 +60,39 @@ class Deaf(Kept):
         return []
 
 
+class HardOfHearing(Session):
+    """Does not hear 200 ms of the microphone, at the tenth second."""
+
+    heard_bytes = 0
+
+    def hear(self, pcm: bytes) -> None:
+        before = bytes_to_ms(self.heard_bytes)
+        self.heard_bytes += len(pcm)
+        if not 10_000 <= before < 10_200:
+            super().hear(pcm)
+
+
+class AnswersTwice(Session):
+    """Asks for one more reply, once."""
+
+    asked = 0
+
+    def receive(self, event: ServerEvent) -> None:
+        super().receive(event)
+        self.asked += isinstance(event, ResponseDone)
+        if self.asked == 3 and isinstance(event, ResponseDone):
+            self._state.ask({})
+
+
 def forgetful(settings: Settings) -> Session:
     session = Session(settings)
     session._state.continuity.history = Forgetful(settings.history_characters)
+    return session
+
+
+def slurring(settings: Settings) -> Session:
+    session = Session(settings)
+    session._state.continuity.history = Slurring(settings.history_characters)
     return session
 
 
@@ -55,10 +102,26 @@ def deaf(settings: Settings) -> Session:
     return session
 
 
-def test_the_bench_sees_what_a_client_loses() -> None:
-    assert hurried(chaos.converse(4711, turns=20, count=6, make=forgetful)).history
-    found = [hurried(chaos.converse(seed, turns=20, count=6, make=deaf)) for seed in SEEDS[:3]]
-    assert any(lost.microphone_ms or lost.unanswered for lost in found)
+def with_a_bad_client(make: Callable[[Settings], Session], seed: int = 4711, faults: int = 6) -> Lost:
+    return hurried(chaos.converse(Wish(seed, faults=faults, make=make)))
+
+
+def test_the_bench_sees_one_word_of_the_history_that_is_missing() -> None:
+    assert with_a_bad_client(forgetful).history
+    assert with_a_bad_client(slurring).history
+
+
+def test_the_bench_sees_200_ms_of_the_microphone_that_are_missing() -> None:
+    assert with_a_bad_client(HardOfHearing, faults=0).microphone_ms == 200
+
+
+def test_the_bench_sees_sound_that_is_not_said_again() -> None:
+    found = [with_a_bad_client(deaf, seed) for seed in SEEDS[:3]]
+    assert any(lost.microphone_ms or lost.unheard or lost.unanswered for lost in found)
+
+
+def test_the_bench_sees_a_turn_that_is_answered_twice() -> None:
+    assert with_a_bad_client(AnswersTwice, faults=0).twice
 
 
 def test_new_sessions_leave_the_history_and_the_sound_as_they_are_in_one() -> None:

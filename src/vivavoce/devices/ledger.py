@@ -14,6 +14,7 @@ from vivavoce.ports import Heard, Hushed
 
 STEP_SAMPLES = 80 * SAMPLES_PER_MS
 """Between two reports of one item: the contract says 100 ms at most, and a timer may be late."""
+_KEPT = 64  # items that may still go on after others were queued
 
 
 @dataclass(slots=True)
@@ -43,8 +44,10 @@ class Ledger:
 
     def put(self, item_id: str, start: int, samples: int) -> None:
         """`samples` of an item are queued at position `start`, behind everything queued before."""
-        earlier = self._totals.get(item_id, 0)
+        earlier = self._totals.pop(item_id, 0)  # taken out and put in: the one that is longest ago stands first
         self._totals[item_id] = earlier + samples
+        if len(self._totals) > _KEPT:
+            del self._totals[next(iter(self._totals))]
         last = self._marks[-1] if self._marks else None
         if last is not None and last.item_id == item_id:
             last.end += samples

@@ -13,7 +13,6 @@ When in doubt, the person is right: a sound that is not judged in time is speech
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -21,6 +20,7 @@ from vivavoce.events import server
 from vivavoce.events.server import ServerEvent
 from vivavoce.session.effects import Duck, Effect, Show
 from vivavoce.session.happenings import Ducked, Restored
+from vivavoce.session.recent import Recent
 from vivavoce.session.settings import Timeouts
 
 FULL, LOW, HELD = 1.0, 0.2, 0.0
@@ -68,9 +68,9 @@ class BargeIn:
         self._since = 0.0
         self._share = FULL
         self._turns: dict[str, _Turn] = {}
-        self._known: deque[str] = deque(maxlen=_REMEMBERED)
-        self._dismissed: deque[str] = deque(maxlen=_REMEMBERED)
-        self._deleted: deque[str] = deque(maxlen=_REMEMBERED)
+        self._known = Recent(_REMEMBERED)
+        self._dismissed = Recent(_REMEMBERED)
+        self._deleted = Recent(_REMEMBERED)
         self._released: list[ServerEvent] = []
         self._none: list[tuple[str, bool]] = []
         self._world: list[Effect] = []
@@ -133,7 +133,7 @@ class BargeIn:
 
     def _is_speech(self, now: float) -> None:
         self._sound, self._since = Judged.SPEECH, now
-        self._known.extend(self._turns)
+        self._known.update(self._turns)
         self._released += [word for turn in self._turns.values() for word in turn.words]
         self._turns.clear()
 
@@ -158,19 +158,19 @@ class BargeIn:
     def _keeps_turn(self, item_id: str, event: ServerEvent, now: float, over: bool) -> bool:
         fresh = self._sound if self._sound is Judged.SOUND or now - self._since < _FRESH_S else None
         if not over or fresh is Judged.SPEECH:
-            self._known.append(item_id)
+            self._known.add(item_id)
             return False
         self._turns[item_id] = _Turn([event], now, heard=fresh is not None)
         return True
 
     def _dismiss(self, item_id: str) -> None:
-        self._dismissed.append(item_id)
+        self._dismissed.add(item_id)
         self._was_none(item_id, committed=self._turns.pop(item_id).committed)
 
     def _was_none(self, item_id: str, *, committed: bool) -> None:
         self._none.append((item_id, committed))
         if committed:
-            self._deleted.append(item_id)
+            self._deleted.add(item_id)
 
     # ---- time, and what happens meanwhile
 

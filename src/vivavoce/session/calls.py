@@ -14,7 +14,10 @@ from typing import Any
 from vivavoce.events.client import ClientEvent, CreateItem
 from vivavoce.session.effects import Call, Effect, Show
 from vivavoce.session.happenings import Called
+from vivavoce.session.recent import Recent
 from vivavoce.session.settings import FINISH_TOOL
+
+_KEPT = 256  # calls that are known again when they come twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Calls:
 
     def __init__(self) -> None:
         self._batches: dict[str, Batch] = {}
-        self._seen: set[str] = set()
+        self._seen = Recent(_KEPT)
         self._world: list[Effect] = []
         self._server: list[ClientEvent] = []
 
@@ -122,7 +125,8 @@ class Calls:
         self._batches = {key: batch for key, batch in self._batches.items() if batch.running}
         for batch in self._batches.values():
             batch.done = batch.severed = True
-        self._seen = set(self.orphans)
+        self._seen.clear()
+        self._seen.update(self.orphans)
         self._server.clear()
 
     def take_due(self) -> list[Batch]:

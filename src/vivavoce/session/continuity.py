@@ -52,7 +52,7 @@ class Continuity:
         self.standby: Standby | None = None
         self.lost_at: float | None = None
         self.turn = ""
-        self._told_again: tuple[str, bytes] | None = None  # the turn that is owed a reply, to be heard again, its sound
+        self._told_again: list[tuple[str, bytes]] = []  # turns that are owed a reply, to be heard again, their sound
         self._heard_out_at: float | None = None  # what is told again has been listened to by then
         self._tries = 0
         self._renew_at: float | None = None  # a second connection is to be made ready
@@ -129,9 +129,10 @@ class Continuity:
         """
         self._late.clear()
         sound = self.kept.sound_of(self.turn) if owed and silent else b""
-        if sound and self.turn in self.kept.unsafe():
-            self._told_again = self.turn, sound
+        unsafe = self.kept.unsafe()
         self.settle(awaits, but=self.turn if sound else None)
+        if sound and self.turn in unsafe:
+            self._told_again = [(turn, self.kept.sound_of(turn)) for turn in self.kept.unsafe()]
         self.kept.sever()
         self.owed = self.owed or owed
         self.turn = ""
@@ -153,7 +154,7 @@ class Continuity:
 
     def may_ask(self, pending: Iterable[str]) -> bool:
         """The reply that is owed may be asked for: this connection knows all that was said. `pending`: as in `late`."""
-        return self.owed and self._told_again is None and not self.late(pending)
+        return self.owed and not self._told_again and not self.late(pending)
 
     def saw(self, line: Happening) -> list[CreateItem]:
         """A line was shown. What this connection must be told of it: it knows its own, not the late ones of an earlier one."""
@@ -196,7 +197,8 @@ class Continuity:
         self.kept.safe(item_id)
 
     def _heard(self) -> None:
-        self._told_again = self._heard_out_at = None
+        self._told_again = []
+        self._heard_out_at = None
 
     def settle(self, awaits: Callable[[str], bool], *, but: str | None = None) -> None:
         """Turns that were answered, and of which no words will come, need not be said again: they are told as sound.
@@ -217,6 +219,10 @@ class Continuity:
             self._heard_out_at = None
         elif self._heard_out_at is None:
             self._heard_out_at = now + self._waits.noticed_s
+            if (
+                self._told_again
+            ):  # ... and is not told in another way to a server that is dead: it answers no probe till then
+                self._heard_out_at += (self._waits.stall_s or 0) / 2 + self.kept.length_s
         return pieces
 
     def put_by(self, item_id: str) -> None:
@@ -231,8 +237,9 @@ class Continuity:
 
     def has_it_all(self, now: float) -> None:
         """The server answers what was said to it behind the sound: it will notice soon who is in that, or nobody is."""
-        if self._heard_out_at is not None and self._told_again is None:  # else a turn in it is known to be missing
-            self._heard_out_at = min(self._heard_out_at, now + _NOTICING_S)
+        if self._heard_out_at is not None:
+            wait_s = self._waits.noticed_s if self._told_again else _NOTICING_S  # a turn in it is known to be missing
+            self._heard_out_at = min(self._heard_out_at, now + wait_s)
 
     def heard_out(self, now: float) -> list[CreateItem]:
         """What was told again has been listened to, if it has by `now`: a turn that nobody noticed is told as an item."""
@@ -244,10 +251,10 @@ class Continuity:
     def _as_item(self) -> list[CreateItem]:
         told_again = self._told_again
         self._heard()
-        if told_again is None:
-            return []
         first = self.history.end
-        self.history.heard_unwritten(*told_again)
+        for turn, sound in told_again:
+            self.history.heard_unwritten(turn, sound)
+            self.kept.told()
         return self.history.since(first)
 
     # ---- growing old

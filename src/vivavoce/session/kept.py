@@ -11,8 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vivavoce import pcm
+from vivavoce.session.recent import Recent
 
 _PIECE_MS = 1_000
+_TURNS = 256  # that are known again when they end twice, or whose words came before their end
 
 
 @dataclass(slots=True)
@@ -38,8 +40,9 @@ class Kept:
         self._first = 0  # where the kept sound begins on the connection's line
         self._began: int | None = None  # where the person began to speak who has not stopped
         self._turns: list[_Turn] = []
-        self._ended: set[str] = set()  # on this connection
-        self._known: set[str] = set()  # safe, on this connection
+        self._until = 0  # where the last of the turns ends that are said again
+        self._ended = Recent(_TURNS)  # on this connection
+        self._known = Recent(_TURNS)  # safe, on this connection
         self.rehearing = False
 
     @property
@@ -114,12 +117,14 @@ class Kept:
         """The connection is gone: what is not safe of its turns is one piece of speech, to be said again."""
         if self._turns:
             self._began = self._turns[0].start
+            self._until = self._turns[-1].end
             self._turns.clear()
 
     def again(self, last_s: float | None = None) -> list[bytes]:
         """What a new connection is to hear, in pieces of a second, of `last_s` at most; its line begins with it."""
         if last_s is not None:
             self._let_go(self._first + len(self._sound) - pcm.ms_to_bytes(round(last_s * 1_000)))
+        self._until = max(self._until - self._first, 0)
         self._first = 0
         self._began = None
         self._turns.clear()
@@ -132,6 +137,10 @@ class Kept:
     def heard_out(self) -> None:
         """What was said again has been listened to by now, and nobody was heard in it."""
         self.rehearing = False
+
+    def told(self) -> None:
+        """The turns that were said again and that nobody noticed are told in another way: they are not said once more."""
+        self._let_go(self._until)
 
     def _let_go(self, before: int) -> None:
         count = min(max(before - self._first, 0), len(self._sound))

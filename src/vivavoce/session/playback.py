@@ -6,11 +6,15 @@ stays silent from then on), `settle` is called when the device has said what was
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from vivavoce import pcm
+from vivavoce.session.recent import Recent
+
+_KEPT = 256  # settled replies, and cut responses, of which late words are known to be late
 
 
 class Verdict(Enum):
@@ -50,13 +54,14 @@ class Reply:
 
 @dataclass(slots=True)
 class Playback:
-    """All replies, in the order in which they are played."""
+    """All replies, in the order in which they are played; of those that are settled the last ones."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
     _open: dict[str, Reply] = field(
         default_factory=dict
     )  # neither drained nor cut: the few that are looked at all the time
-    _cut_responses: set[str] = field(default_factory=set)
+    _settled: deque[str] = field(default_factory=deque)
+    _cut_responses: Recent = field(default_factory=lambda: Recent(_KEPT))
     _hushes: list[list[Reply]] = field(default_factory=list)  # for each Hush not yet answered, what it cut
 
     def is_cut(self, response_id: str) -> bool:
@@ -97,6 +102,7 @@ class Playback:
     def reject(self, item_id: str, response_id: str) -> Reply:
         """An item that begins after its response was cut: nothing of it is ever heard."""
         reply = self.replies[item_id] = Reply(item_id, response_id, cut=True, judged=True)
+        self._put_by(reply)
         return reply
 
     def of(self, response_id: str) -> list[Reply]:
@@ -109,7 +115,20 @@ class Playback:
         for reply in found:
             reply.drained = True
             del self._open[reply.item_id]
+            self._put_by(reply)
         return found
+
+    def _put_by(self, reply: Reply) -> None:
+        """It is settled; the one that was settled longest ago may be forgotten."""
+        self._settled.append(reply.item_id)
+        if len(self._settled) > _KEPT:
+            oldest = self._settled.popleft()
+            if oldest not in self._unsettled:
+                self.replies.pop(oldest, None)
+
+    @property
+    def _unsettled(self) -> set[str]:
+        return set(self._open) | {reply.item_id for hush in self._hushes for reply in hush}
 
     @property
     def sounding(self) -> bool:
@@ -147,7 +166,8 @@ class Playback:
 
     def sever(self) -> None:
         """The connection is gone: what came of its replies is played, no more will come, and what is settled is forgotten."""
-        unsettled = set(self._open) | {reply.item_id for hush in self._hushes for reply in hush}
+        unsettled = self._unsettled
+        self._settled.clear()
         self.replies = {item_id: reply for item_id, reply in self.replies.items() if item_id in unsettled}
         for reply in self.replies.values():
             reply.broken = reply.broken or not reply.complete
@@ -169,7 +189,10 @@ class Playback:
                 reply.heard_ms = reply.received_ms
             elif place == at:
                 self.heard(reply.item_id, ms)
-        return [(reply, _judge(reply)) for reply in replies]
+        judged = [(reply, _judge(reply)) for reply in replies]
+        for reply in replies:
+            self._put_by(reply)
+        return judged
 
 
 def _judge(reply: Reply) -> Verdict:

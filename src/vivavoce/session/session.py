@@ -249,18 +249,21 @@ class Session:
 
     def standby_opened(self, unix_s: float | None = None) -> None:
         """The standby's connection stands."""
-        self._lifeline.standby_opened(unix_s)
-        self._after()
+        if self.stage is not Stage.OVER:
+            self._lifeline.standby_opened(unix_s)
+            self._after()
 
     def receive_standby(self, event: ServerEvent) -> None:
         """The standby says a word."""
-        self._lifeline.receive_standby(event)
-        self._after()
+        if self.stage is not Stage.OVER:
+            self._lifeline.receive_standby(event)
+            self._after()
 
     def standby_gone(self, code: str, message: str) -> None:  # noqa: ARG002  # nobody is bothered: the talk goes on, it is tried again
         """The standby's connection ended, or never came to be."""
-        self._lifeline.standby_gone()
-        self._after()
+        if self.stage is not Stage.OVER:
+            self._lifeline.standby_gone()
+            self._after()
 
     def misread(self, message: str) -> None:
         """The server said something that is not the protocol's; the conversation goes on."""

@@ -7,14 +7,18 @@ the words it answers, but not for ever (`overdue`), and a failed transcription s
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
 from vivavoce.session.happenings import AssistantDelta, AssistantSaid, CutBy, Happening, UserSaid
+from vivavoce.session.recent import Recent
 
 _FASTEST_MS_PER_CHAR = 45  # nobody speaks faster than about 22 characters a second
+_KEPT = 1_024  # lines of one connection that are known to be shown
+_LATE = 64  # turns whose words have not come in time, and may still come
 _SPOKEN_MS_PER_CHAR = 60  # an ordinary voice, until the server has sent the sound that belongs to the words
 
 
@@ -98,7 +102,9 @@ class Transcript:
         self._written_down = person_is_written_down
         self._entries: dict[str, Entry] = {}  # not yet shown, or shown without the words that are still to come
         self._order: list[str] = []  # not yet shown
-        self._gone: set[str] = set()
+        self._late: deque[str] = deque()  # no longer in that order: their words did not come in time
+        self._gone = Recent(_KEPT)
+        self._told: set[str] = set()  # to this connection, under other names
         self._earlier = 0  # so many of `_order` came on an earlier connection: before all that this one says
         self._now = 0.0
         self._out: list[Happening] = []
@@ -109,10 +115,23 @@ class Transcript:
             item_id = self._order.pop(0)
             self._earlier = max(self._earlier - 1, 0)
             if self._entries[item_id].settled:
-                del self._entries[item_id]
-                self._gone.add(item_id)
+                self._leave(item_id)
+            else:
+                self._late.append(item_id)
+                self._give_up_the_first()
         out, self._out = self._out, []
         return out
+
+    def _leave(self, item_id: str) -> None:
+        del self._entries[item_id]
+        self._gone.add(item_id)
+
+    def _give_up_the_first(self) -> None:
+        """So many turns have been waited for in vain that the first of them is waited for no longer."""
+        if len(self._late) > _LATE:
+            item_id = self._late.popleft()
+            if item_id in self._entries:
+                self._leave(item_id)
 
     @property
     def waiting(self) -> bool:
@@ -132,6 +151,8 @@ class Transcript:
         `sounds`: that item of the assistant is still to be heard, or judged.
         """
         self._gone.clear()
+        self._told.clear()
+        self._late.clear()
         for item_id, entry in list(self._entries.items()):
             if entry.settled:
                 continue
@@ -153,7 +174,7 @@ class Transcript:
 
     def knows(self, item_ids: Iterable[str]) -> None:
         """These items were shown already, under other names."""
-        self._gone.update(item_ids)
+        self._told.update(item_ids)
 
     def awaits(self, item_id: str) -> bool:
         """The words of the person may still come."""
@@ -165,7 +186,7 @@ class Transcript:
 
         None when the item has been shown already, or is somebody else's.
         """
-        if item_id in self._gone:
+        if item_id in self._gone or item_id in self._told:
             return None
         entry = self._entries.get(item_id)
         if entry is None:
@@ -176,7 +197,7 @@ class Transcript:
     def _place_behind(self, previous_id: str | None) -> int:
         if previous_id in self._order:
             return max(self._order.index(previous_id) + 1, self._earlier)
-        shown = previous_id in self._gone or previous_id in self._entries
+        shown = previous_id in self._gone or previous_id in self._told or previous_id in self._entries
         return self._earlier if shown else len(self._order)
 
     def item(self, item: Mapping[str, Any], previous_id: str | None) -> None:
@@ -207,8 +228,7 @@ class Transcript:
         entry.text, entry.settled = text, True
         if item_id not in self._order:
             self._out.append(UserSaid(item_id, text))
-            del self._entries[item_id]
-            self._gone.add(item_id)
+            self._leave(item_id)
 
     def words(self, item_id: str, delta: str, received_ms: int, *, spoken: bool) -> None:
         """More words of the assistant; `received_ms` of their item's sound had come before them."""
