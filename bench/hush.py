@@ -36,7 +36,6 @@ QUIET = 50  # of 32768: what resampling leaves around the noise
 MATCH = 20 * PER_MS
 EDGE = PER_MS  # the last ms that was recorded is blurred by resampling
 HOW = [
-    "--device=@DEFAULT_MONITOR@",
     f"--rate={RATE_HZ}",
     "--channels=1",
     "--format=s16le",
@@ -46,14 +45,14 @@ HOW = [
 
 
 class Recorder:
-    """What leaves the speaker, and when each piece of it came here."""
+    """What leaves the speaker, or comes from another source, and when each piece of it came here."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: str = "@DEFAULT_MONITOR@") -> None:
         self.pcm = bytearray()
         self.ends: list[int] = []
         self.times: list[float] = []
         self._program = subprocess.Popen(  # noqa: S603  pulseaudio-utils
-            [shutil.which("parec") or "parec", *HOW], stdout=subprocess.PIPE, bufsize=0
+            [shutil.which("parec") or "parec", f"--device={source}", *HOW], stdout=subprocess.PIPE, bufsize=0
         )
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
