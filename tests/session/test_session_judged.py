@@ -381,3 +381,11 @@ def test_a_cough_that_the_server_is_long_in_telling_of_is_deleted_when_it_has_it
     assert talk.words(DeleteItem) == []
     talk.says(said.AudioCommitted("c", "a"), said.AudioCommitted("c", "a"))
     assert talk.words(DeleteItem) == [DeleteItem("c")]
+
+
+def test_the_end_of_a_turn_under_another_name_ends_the_turn_whatever_was_judged_meanwhile() -> None:
+    talk = ready()
+    talk.says(began("u"), created("R"), *begins("R", "a"), sound("R", "a", 1000))
+    judges(talk, SOUND, NOTHING)
+    talk.says(said.SpeechStopped("other", 900))
+    assert talk.session.floor is not Floor.LISTENING

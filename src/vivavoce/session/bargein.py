@@ -140,7 +140,7 @@ class BargeIn:
     # ---- the server
 
     def keeps(self, event: ServerEvent, now: float, *, over: bool) -> bool:
-        """Whether this word is kept back, or belongs to a turn that was none; `over` as in `judged`."""
+        """Whether this word is kept back, or belongs to a turn that was none; `over`: a turn that begins would interrupt."""
         item_id = _turn_of(event) if self.in_force else ""
         if not item_id:
             return False

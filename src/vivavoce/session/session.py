@@ -279,7 +279,8 @@ class Session:
         if state.stage is Stage.OVER or self._too_early(event) or state.repeats.is_one(event):
             return
         state.patience.heard(state.now, echo=isinstance(event, _ECHOES))
-        if state.barge_in.keeps(event, state.now, over=state.answering):
+        over = state.answering and state.floor is not Floor.LISTENING  # else a person is known to speak
+        if state.barge_in.keeps(event, state.now, over=over):
             if isinstance(event, server.SpeechStarted):
                 state.continuity.started(event.audio_start_ms)
         else:
