@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -9,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from vivavoce.engine.pipeline import Resampler, Session, Stages, for_hearing
-from vivavoce.engine.stages import Cut, Prompt
-from vivavoce.errors import ProtocolError
+from vivavoce.engine.stages import Asked, Counted, Cut, Prompt, Words
+from vivavoce.errors import ProtocolError, ServerGone
 from vivavoce.events import client, server
 from vivavoce.events.server import ServerEvent
 from vivavoce.pcm import silence
@@ -154,6 +157,23 @@ def test_a_broken_mind_fails_the_answer_and_the_next_turn_works() -> None:
             person.session.feed(client.CreateItem({"type": "message", "role": "user", "content": content}))
             person.session.feed(client.CreateResponse())
             assert person.until(server.ResponseDone).response["status"] == status
+
+
+class _AbsentMind:
+    def think(self, prompt: Prompt, cut: Cut) -> Iterator[Words | Asked | Counted]:
+        del prompt, cut
+        raise ServerGone("The chat endpoint does not answer; is it running?")
+
+    def warm(self, prompt: Prompt, cut: Cut) -> None:
+        """Nothing to get ready."""
+
+
+def test_an_error_that_has_a_sentence_is_told_as_that_sentence_and_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    with a_client(replace(tone_stages(), think=_AbsentMind())) as person:
+        person.session.feed(client.CreateResponse())
+        response = person.until(server.ResponseDone).response
+    assert response["status_details"]["error"]["message"] == "The chat endpoint does not answer; is it running?"
+    assert [record.levelname for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 class _BrokenNotice:

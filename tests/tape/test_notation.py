@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,3 +134,11 @@ def test_what_is_no_json_and_no_kind_is_refused(value: Any) -> None:
 def test_what_no_program_of_ours_wrote_is_told_by_name(said: Any) -> None:
     with pytest.raises(Unreadable, match=r"Nothing|AudioDelta|new|number|pairs"):
         decode(said, lambda _: b"")
+
+
+def test_the_line_of_the_document_is_one_that_is_written() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tape.md").read_text()
+    (line,) = [json.loads(line) for line in page.splitlines() if line.startswith('{"n":')]
+    for said in (*line["with"], *line["world"]):
+        value = decode(said, lambda where: json.dumps(where).encode())
+        assert encode(value, json.loads) == said

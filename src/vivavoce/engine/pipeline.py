@@ -29,7 +29,7 @@ from vivavoce.engine.hearing import Piece
 from vivavoce.engine.jobs import Answer, Job, Listen, Recognise, Relisten, Stop, Warm
 from vivavoce.engine.protocol import EngineProtocol
 from vivavoce.engine.stages import HEAR_RATE_HZ, NOTICE_SAMPLES, Asked, Counted, Hear, Notice, Speak, Think, Words
-from vivavoce.errors import ProtocolError
+from vivavoce.errors import ProtocolError, VivaError
 from vivavoce.events.codec import Event
 from vivavoce.events.server import ServerEvent
 from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES
@@ -193,8 +193,12 @@ class Session:
             self._warming = None
 
     def _fail(self, job: int | None, error: Exception) -> None:
-        what = f"{type(error).__name__}: {error}"
-        log.error("the engine failed: %s", what, exc_info=error)
+        if isinstance(error, VivaError):  # a sentence for the person, who is told it; no bug
+            what = str(error)
+            log.info("the engine failed: %s", what)
+        else:
+            what = f"{type(error).__name__}: {error}"
+            log.error("the engine failed: %s", what, exc_info=error)
         with self._locked() as protocol:
             if job is None:
                 protocol.trouble(f"The engine had an error while processing your request. {what}")
