@@ -278,8 +278,9 @@ def judge(lost: Lost, wish: Wish, person: Person, server: RealtimeServer) -> Non
     every = set(range(1, person.turns + 1))
     lost.unanswered = sorted(every - person.answered - person.interrupted)
     lost.exceptions += [
-        line.message for line in person.lines if isinstance(line, Errored) and (line.fatal or "nternal" in line.code)
+        f"{line.code}: {line.message}" for line in person.lines if isinstance(line, Errored) and not line.expected
     ]
+    lost.exceptions += [f"the server: {type(error).__name__}: {error}" for error in server.failures]
     lines = list(shown(person.lines))
     held = [Held(connection) for connection in server.connections if connection.items]
     lost.twice = [*said_twice(lines), *(each for one in held for each in one.twice(lines)), *cut(person, server, wish)]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from bench import chaos, long
@@ -18,6 +22,8 @@ from vivavoce.session.settings import Settings
 from vivavoce.testing import hurried
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent.parent
 
 # 7: a stall before `response.done`; 16: speech into a server that is silent, but answers pings; 78: a stall while sound is said
 # again; 137: a standby that was ready in the very moment in which it took over; 331: a server that repeats the history, then
@@ -134,3 +140,13 @@ def test_new_sessions_leave_the_history_and_the_sound_as_they_are_in_one() -> No
     assert len(renewed.history) == 48
     assert renewed.unanswered == single.unanswered == 0
     assert renewed.gap_ms <= 50
+
+
+def test_a_client_that_meets_many_sessions_does_not_grow() -> None:
+    command = [sys.executable, "-m", "bench.memory", "--minutes", "9", "--life", "40", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603  # our own bench
+    assert done.returncode == 0, done.stderr + done.stdout  # 1 where it grew by a tenth
+    figures = json.loads(done.stdout)
+    assert figures["renewed"] >= 20
+    assert figures["unanswered"] == figures["lost"] == 0
+    assert not figures["numpy_loaded"]
