@@ -1,6 +1,7 @@
 """What is left of the assistant's own voice in the microphone, and of a person who speaks over it.
 
-    python -m bench.echo [--scenes 12] [--first 0] [--voices FOLDER] [--rooms FOLDER] [--long] [--plot docs/sound-echo.svg]
+    python -m bench.echo [--scenes 12] [--first 0] [--voices FOLDER] [--rooms FOLDER]
+                         [--noise FOLDER] [--long] [--plot docs/sound-echo.svg]
 
 (from the top of the project; needs the extras `echo` and `offline`, `pip install pystoi`, and matplotlib for the plot.)
 
@@ -137,10 +138,11 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="seed of the first scene")
     parser.add_argument("--voices", type=Path)
     parser.add_argument("--rooms", type=Path)
+    parser.add_argument("--noise", type=Path)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
-    hall = Hall(given.voices, given.rooms)
+    hall = Hall(given.voices, given.rooms, given.noise)
     scenes = [short(hall, given.first + n) for n in range(given.scenes)]
     found = table(f"{given.scenes} scenes of 40 s, seeds from {given.first}", scenes)
     for n, result in enumerate(found["cancel"]):

@@ -57,11 +57,11 @@ class Result:
 class Hall:
     """Voices, rooms and noise to draw from."""
 
-    def __init__(self, voices: Path | None, rooms: Path | None) -> None:
+    def __init__(self, voices: Path | None = None, rooms: Path | None = None, noises: Path | None = None) -> None:
         names = sorted(voices.glob("*.wav")) if voices else []
         self.far = [_spoken(recorded(f)) for f in (names[::2] or FAR)]
         self.near = [_spoken(recorded(f)) for f in (names[1::2] or NEAR)]
-        self.noise = recorded("noise1.wav")
+        self.noises = [recorded(path) for path in (sorted(noises.glob("*.wav")) if noises else ("noise1.wav",))]
         paths = sorted(rooms.glob("*.wav")) if rooms else [RECORDINGS / "rir1.wav", RECORDINGS / "rir2.wav"]
         self.rooms = [measured_room(path) for path in paths]
         self.simulated = rooms is None
@@ -75,6 +75,14 @@ class Hall:
         way = random.normal(size=3)
         source = np.clip(mic + way / np.linalg.norm(way) * random.uniform(0.15, 0.9), 0.2, size - 0.2)
         return shoebox(size.tolist(), source.tolist(), mic.tolist(), random.uniform(0.2, 0.45))
+
+    def noise(self, random: Random, seconds: float) -> Sound:
+        """White in half of the cases, a recording in the others; up to what a fan beside the microphone makes."""
+        level, samples = random.uniform(-68, -48), round(seconds * RATE_HZ)
+        if random.random() < 0.5:
+            return random.normal(0, 10 ** (level / 20), samples)
+        recording = self.noises[random.integers(len(self.noises))]
+        return at_level(np.resize(np.roll(recording, random.integers(10**6)), samples), level)
 
     def assistant(self, random: Random, seconds: float, pause_s: Span) -> Sound:
         """One reply after the other."""
@@ -129,8 +137,6 @@ def long(hall: Hall, seed: int, seconds: float = 600.0) -> Drawn:
 
 
 def _scene(hall: Hall, random: Random, far: Sound, near: Sound, changes: dict[str, Any]) -> Scene:
-    level = random.uniform(-68, -48)
-    white = random.normal(0, 10 ** (level / 20), len(near))
     return Scene(
         far,
         near,
@@ -140,7 +146,7 @@ def _scene(hall: Hall, random: Random, far: Sound, near: Sound, changes: dict[st
         drift_ppm=random.uniform(-100, 100),
         clip=float(random.choice([0.0, 0.3, 1.0])),
         jitter_ms=random.uniform(0, 2),
-        noise=white if random.random() < 0.5 else at_level(np.roll(hall.noise, random.integers(10**5)), level),
+        noise=hall.noise(random, len(near) / RATE_HZ),
         seed=int(random.integers(10**6)),
         **changes,
     )

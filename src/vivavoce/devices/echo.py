@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from vivavoce.devices.echopath import BLOCK, EchoPath
+from vivavoce.devices.echopath import BLOCK, HISTORY, EchoPath
 from vivavoce.devices.gate import ResidualGate
 from vivavoce.devices.ladder import ENOUGH_S, Choice, Measured, Wish, choose
 from vivavoce.devices.lag import Lag
+from vivavoce.devices.leap import HEARD, LATEST, Leap, convolved
 from vivavoce.devices.reference import FULL_SCALE, Reference, Sound, Steady
 from vivavoce.errors import MissingExtra
 from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES
@@ -35,7 +36,11 @@ _MISSES = 4
 _AGREE = BLOCK // 5
 _SOON, _LATE = BLOCK // 4, 12 * BLOCK  # the filter finds an echo that begins between these by itself
 _EARLY = 3 * BLOCK  # of the reference before its echo, after it was lined up
+_KEEP_BLOCKS = 25  # at most so much of a leap is in what is kept of the filter
+_LEAP_BLOCKS = 30
 _TINY = 1e-12
+import os
+MILD=float(os.environ.get("MILD","3"))
 
 
 def installed() -> bool:
@@ -106,6 +111,9 @@ class EchoControl:
         self._path = EchoPath()
         self._gate = ResidualGate()
         self._lag = Lag()
+        self._leap = Leap()
+        self._kept: Sound | None = None
+        self._settled_blocks = 0
         self._seen: int | None = None
         self._misses = 0
         self._meter = Meter()
@@ -159,7 +167,9 @@ class EchoControl:
         rest = self._path.cancel(far, mic)
         self._reference.rate += self._path.take_drift()
         passes = self._gate.hear(far, self._path.echo, rest, trusted=self._path.trusted)
-        out = rest if self._webrtc is None else self._webrtc.cancel(far, rest, mildly=self._path.trusted)
+        leapt = self._leapt(mic)
+        passes = passes and not leapt
+        out = rest if self._webrtc is None else self._webrtc.cancel(far, rest, mildly=self._path.trusted and (self._gate.evidence_db > MILD or not self._gate.playing))
         self._lag.add(far, mic)
         if self._path.restarts != self._restarts:
             self._restarts = self._path.restarts
@@ -168,6 +178,32 @@ class EchoControl:
             self._meter.add(far, mic, out)
             self._climb()
         return _to_bytes(self._faded(out, passes=passes))
+
+    def _leapt(self, mic: Sound) -> bool:
+        """Whether what stands out may be an echo that leapt; where that is plain, follow it."""
+        self._leap.add(mic)
+        gate = self._gate
+        if not gate.playing or gate.evidence_db < 0:
+            self._leap.forget()
+            self._settled_blocks += gate.playing and self._path.trusted
+            if self._settled_blocks > _KEEP_BLOCKS:
+                self._kept, self._settled_blocks = self._path.response(), 0
+        elif self._kept is not None and gate.opened_blocks < _LEAP_BLOCKS:
+            back = LATEST + HEARD
+            far, ahead = self._reference.around(back + len(self._kept), LATEST)
+            expected = convolved(far, self._kept)[len(self._kept) :]
+            lag = self._leap.look(expected, ahead)
+            if lag is not None:
+                self._follow(lag, self._kept)
+        return self._leap.suspected
+
+    def _follow(self, lag: int, response: Sound) -> None:
+        self._reference.shift(lag)
+        self._path.resume(response, self._reference.around(HISTORY, 0)[0])
+        self._restarts = self._path.restarts
+        self._lag.clear()
+        self._leap.forget()
+        self._gate.shut()
 
     def _line_up(self) -> None:
         """Nothing of the reference is in the microphone where it was looked for: look elsewhere.

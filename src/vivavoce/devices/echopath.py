@@ -17,8 +17,10 @@ from vivavoce.devices.reference import Sound
 from vivavoce.pcm import RATE_HZ
 
 BLOCK = RATE_HZ // 100
-_PARTS = 24  # 240 ms: a room, and what the device's times do not say
+import os
+_PARTS = int(os.environ.get('PARTS','24'))  # 240 ms: a room, and what the device's times do not say
 _BINS = BLOCK + 1
+HISTORY = (_PARTS + 1) * BLOCK
 _KEEP = 0.9995  # of what was learned, each 10 ms: people and doors move
 _NEAR_MEMORY = 0.6
 _PRIOR, _ROOM_S = 0.03, 0.05  # what is expected of a room at first: so strong, fading so fast
@@ -75,6 +77,20 @@ class EchoPath:
         """How much faster the echo runs away than was assumed, found since the last call: to be added to `Reference.rate`."""
         return self._wander.take()
 
+    def response(self) -> Sound:
+        """What was learned: a room response."""
+        return np.asarray(np.fft.irfft(self._way, axis=1)[:, :BLOCK].ravel())
+
+    def resume(self, response: Sound, far: Sound) -> None:
+        """Go on with an earlier `response`, as if the last `far` (`HISTORY` samples) had been given."""
+        parts = response.reshape(_PARTS, BLOCK)
+        self._way = np.fft.rfft(np.concatenate((parts, np.zeros_like(parts)), axis=1), axis=1).astype(np.complex64)
+        blocks = far.reshape(_PARTS + 1, BLOCK)
+        for n in range(_PARTS):
+            self._far[n] = np.fft.rfft(np.concatenate((blocks[_PARTS - 1 - n], blocks[_PARTS - n])))
+        self._last = blocks[-1]
+        self._fit, self._wander = _Fit(), _Wander()
+
     def _expect_a_room(self) -> None:
         shape = np.exp(-np.arange(_PARTS) * BLOCK / RATE_HZ / _ROOM_S)
         self._doubt = np.maximum(self._doubt, (_PRIOR * shape[:, None]).astype(np.float32))
@@ -102,7 +118,7 @@ class EchoPath:
             self.restarts += 1
             self._fit, self._wander = _Fit(), _Wander()
         elif fit.blocks % _COMPARE_BLOCKS == 0:
-            self._wander.look(np.fft.irfft(self._way, axis=1)[:, :BLOCK].ravel() if fit.left < _LEARNED else None)
+            self._wander.look(self.response() if fit.left < _LEARNED else None)
 
 
 class _Fit:

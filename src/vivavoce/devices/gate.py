@@ -24,7 +24,9 @@ _FLOOR_UP_DB, _FLOOR_OVER_DB = 0.03, 4.0
 _LEAST_DB, _MOST_DB = -10.0, 15.0
 _OPEN_DB, _OPEN_UNSURE_DB = 3.0, 5.0
 _HOLD_BLOCKS = 40  # a pause between two words
+_CREDIT_BLOCKS = 8  # what one block that stands out is good for: less than any detector takes for speech
 _NEW_BLOCKS = 150
+_LEAPT_BLOCKS = 10
 _MOVED_BLOCKS = 30  # what is heard right after the echo moved is taken for echo
 _NEW, _SETTLED, _OPEN = (1.0, 0.2), (0.06, 0.02), (0.005, 0.01)  # dB per block, up and down: finds the louder part
 _LOUDER_DB = (-6.0, 2.0)
@@ -85,17 +87,20 @@ class ResidualGate:
         evidence_db: how far the sound stands out of what is expected, smoothed over some 25 ms.
         open: the last verdict.
         playing: whether there is or was just now something to hear of the far end.
+        opened_blocks: for how long it has been open.
     """
 
     def __init__(self) -> None:
         self.evidence_db = 0.0
         self.open = True
         self.playing = False
+        self.opened_blocks = 0
         self._rest = _Bands()
         self._by_far, self._by_echo = _Leak(-10.0), _Leak(0.0)
         self._floor: Sound = np.full(_BANDS, -60.0)
         self._trusted = False
-        self._age = self._hold = self._moved = 0
+        self._age = self._hold = 0
+        self._moved = _MOVED_BLOCKS
 
     def hear(self, far: Sound, echo: Sound, rest: Sound, *, trusted: bool) -> bool:
         """Whether a block may pass: what is played, what was found of it in the microphone, what is left without that.
@@ -123,6 +128,11 @@ class ResidualGate:
             self._by_echo.learn(left, steps, everywhere=everywhere)
         return self.open
 
+    def shut(self) -> None:
+        """What opened it was echo."""
+        self.open, self.opened_blocks = False, 0
+        self._hold, self._moved = 0, _LEAPT_BLOCKS
+
     def _expected(self, far: Sound, echo: Sound, left: Sound, *, trusted: bool) -> Sound:
         from_far, from_echo = self._by_far.expect(far), self._by_echo.expect(echo)
         self.playing = bool((self._by_far.held > _FAR_DB).sum() > _BANDS // 3)
@@ -133,9 +143,11 @@ class ResidualGate:
 
     def _decide(self) -> None:
         self._hold = max(self._hold - 1, 0)
+        sure = self._trusted and self._age >= _NEW_BLOCKS
         if self._moved:
-            self._moved -= 1
+            self._moved -= self.playing
             self._hold = 0
-        elif self.evidence_db > (_OPEN_DB if self._trusted else _OPEN_UNSURE_DB):
-            self._hold = _HOLD_BLOCKS
+        elif self.evidence_db > (_OPEN_DB if sure else _OPEN_UNSURE_DB):
+            self._hold = min(self._hold + 1 + _CREDIT_BLOCKS, _HOLD_BLOCKS)
         self.open = self._hold > 0 or not self.playing
+        self.opened_blocks = self.opened_blocks + 1 if self.open and self.playing else 0

@@ -124,6 +124,16 @@ class Reference:
         if self._at is not None:
             self._at -= samples
 
+    def around(self, back: int, ahead: int) -> tuple[Sound, int]:
+        """The last `back` samples that were taken and up to `ahead` more, as far as they are told; how many more these are."""
+        at = round(self._at or 0)
+        more = max(min(ahead, self._end - at), 0)
+        start, sound = self._end - len(self._sound), np.zeros(back + more)
+        first = max(at - back, start)
+        if first < at + more:
+            sound[first - at + back :] = self._sound[first - start : at + more - start]
+        return sound, more
+
     def take(self, samples: int, at_s: float, moved_s: float = 0.0) -> Sound:
         """What leaves the speaker while the microphone takes `samples` from `at_s` on, 20 ms early if that is known by now.
 
