@@ -101,13 +101,14 @@ def test_row_16_a_new_connection_is_told_what_was_heard_and_old_names_are_forgot
         person.say("one")
         await person.sees("assistant")
         person.say("Go on.")
-        await person.received(460)
+        await person.received(1260)
         await person.sees("reconnected")
         await person.until(lambda: "Again." in person.lines.texts("assistant"))
         await person.ends()
 
-    replies = in_order(Reply("First.", 60), STORY, Reply("Again.", 100))
-    server = RealtimeServer(Talk(answer=replies), faults=[Fault(DELTA, Cut(), nth=5, when="after")])
+    story = Reply(STORY.text, 1500)  # a word in 300 ms, as people speak
+    replies = in_order(Reply("First.", 60), story, Reply("Again.", 100))
+    server = RealtimeServer(Talk(answer=replies), faults=[Fault(DELTA, Cut(), nth=13, when="after")])
     seen = hold(server, talk)
     told = replayed(seen, 2)
     assert told[:3] == ["one", "First.", "Go on."]

@@ -1143,3 +1143,15 @@ def test_after_the_end_nothing_is_said_to_a_standby() -> None:
     assert talk.session.to_standby() == []
     talk.do(talk.session.standby_gone, "lost", "cut")
     assert talk.deeds(Discard) == []
+
+
+def test_words_that_came_before_their_sound_were_not_heard_because_the_connection_was_lost() -> None:
+    talk = Conversation(WRITTEN)
+    sentence = "The first of four long sentences that were on their way when the line was cut."
+    talk.says(*turn("u1"), written("u1", "Tell me."), created("R1"), *begins("R1", "a1"))
+    talk.says(words("R1", "a1", sentence), sound("R1", "a1", 800))
+    lose(talk)
+    talk.heard("a1", 800)
+    (line,) = talk.shown(AssistantSaid)
+    assert 0 < len(line.heard_text) <= 800 / 45
+    assert sentence.startswith(line.heard_text)

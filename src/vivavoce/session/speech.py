@@ -190,7 +190,8 @@ class Speech:
 
     def _progress(self, reply: Reply) -> None:
         if reply.received_bytes:
-            self._transcript.progress(reply.item_id, reply.heard_ms, reply.received_ms, complete=reply.complete)
+            whole = reply.complete and not reply.broken  # else more words may have come than sound
+            self._transcript.progress(reply.item_id, reply.heard_ms, reply.received_ms, complete=whole)
 
     def _show(self, line: told.Happening) -> None:
         self._world.append(Show(line))
