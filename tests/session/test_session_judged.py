@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.session.conversation import (
     Conversation,
@@ -10,6 +12,7 @@ from tests.session.conversation import (
     called,
     created,
     done,
+    goodbye,
     item_done,
     sound,
     spoken,
@@ -260,6 +263,8 @@ def test_a_reply_that_is_still_thought_of_is_cut_by_speech_and_not_by_a_cough() 
     coughed(talk, previous="u")
     assert talk.sent == [DeleteItem("c")]
     judges(talk, SOUND, SPEECH)
+    assert talk.words(CancelResponse) == []  # the server's word follows; else the answer would be lost for a noise
+    talk.says(began("v"))
     assert talk.words(CancelResponse) == [CancelResponse("R")]
     talk.says(sound("R", "a", 1000))
     assert talk.deeds(Play) == []
@@ -371,11 +376,12 @@ def test_a_sound_in_a_turn_that_was_kept_back_is_judged_though_the_reply_has_end
     assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
 
 
-def test_a_cough_that_the_server_is_long_in_telling_of_is_deleted_when_it_has_it_and_once() -> None:
+@pytest.mark.parametrize("wait_s", [0, 3])
+def test_a_cough_that_the_server_is_long_in_telling_of_is_deleted_when_it_has_it_and_once(wait_s: float) -> None:
     talk = speaking()
     judges(talk, SOUND, NOTHING)
     talk.says(*turn("c", "a")[:2])
-    talk.wait(11)
+    talk.wait(wait_s)
     judges(talk, SOUND, SPEECH)
     assert talk.shown(SpeechBegan) == []
     assert talk.words(DeleteItem) == []
@@ -389,3 +395,178 @@ def test_the_end_of_a_turn_under_another_name_ends_the_turn_whatever_was_judged_
     judges(talk, SOUND, NOTHING)
     talk.says(said.SpeechStopped("other", 900))
     assert talk.session.floor is not Floor.LISTENING
+
+
+# ---- orders of events that a review found
+
+
+def lose_and_come_back(talk: Conversation) -> None:
+    talk.do(talk.session.gone, "lost", "gone", "lost")
+    talk.do(talk.session.opened)
+    talk.says(said.SessionCreated({"id": "s2"}), said.SessionUpdated({"id": "s2"}))
+
+
+def test_a_question_that_is_said_again_after_a_loss_is_no_barge_in() -> None:
+    talk = ready()
+    talk.do(talk.session.hear, b"\1\0" * 24_000)
+    talk.says(*turn("u"))
+    talk.says(created("R", talk.asked))
+    lose_and_come_back(talk)
+    talk.forget()
+    judges(talk, SOUND, NOTHING)
+    talk.says(began("u2"))
+    assert talk.words(CreateResponse) == []
+    talk.says(*turn("u2")[1:])
+    assert len(talk.words(CreateResponse)) == 1
+    assert talk.words(DeleteItem) == []
+
+
+def test_the_verdict_on_a_turn_that_has_ended_already_does_not_cancel_its_answer() -> None:
+    talk = ready()
+    judges(talk, SOUND)
+    talk.says(began("u"), said.SpeechStopped("u", 300))
+    judges(talk, SPEECH)
+    talk.says(said.AudioCommitted("u", None))
+    assert len(talk.words(CreateResponse)) == 1
+    judges(talk, SPEECH)
+    assert talk.words(CancelResponse) == []
+
+
+def test_words_long_after_a_cough_in_a_turn_that_the_server_never_ended_are_heard() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.says(began("v"))
+    talk.wait(1.5)
+    judges(talk, SOUND, SPEECH)
+    talk.hushed("a", 420)
+    talk.says(done("R", "cancelled"), *turn("v", "a")[1:], written("v", "please stop"))
+    assert [line.text for line in talk.shown(UserSaid)] == ["please stop"]
+    assert len(talk.words(CreateResponse)) == 1
+
+
+def test_what_the_server_goes_on_hearing_long_after_a_cough_is_believed() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.says(began("v"))
+    talk.wait(1.9)
+    assert talk.deeds(Hush) == []
+    talk.wait(0.2)
+    assert talk.deeds(Hush) == [Hush()]
+
+
+def test_a_server_that_judges_from_the_words_is_given_longer() -> None:
+    talk = speaking(replace(OURS, semantic=True))
+    judges(talk, SOUND, NOTHING)
+    talk.says(began("c"))
+    talk.wait(8)
+    talk.says(*turn("c", "a")[1:])
+    assert talk.sent == [DeleteItem("c")]
+
+
+def test_a_cough_before_new_words_is_not_taken_for_them() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.says(*turn("c", "a")[:2])
+    judges(talk, SOUND)
+    talk.says(said.AudioCommitted("c", "a"))
+    judges(talk, SPEECH)
+    assert talk.shown(SpeechBegan) == []
+    assert talk.words(DeleteItem) == [DeleteItem("c")]
+
+
+def test_a_cough_around_the_goodbye_does_not_cut_the_farewell() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.says(goodbye("R"))
+    judges(talk, NOTHING)
+    assert talk.deeds(Duck) == [Duck(LOW), Duck(1.0)]
+    talk.wait(2)
+    assert talk.deeds(Hush) == []
+
+
+def test_a_talk_does_not_end_while_a_turn_is_in_doubt() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.says(began("v"), goodbye("R"), item_done("R", "a"), done("R"))
+    talk.heard("a", 2000)
+    talk.answers("bye")
+    assert talk.ended is None
+    judges(talk, SPEECH)
+    assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
+
+
+def test_a_cough_whose_doubt_a_typed_turn_ended_is_deleted_all_the_same() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    coughed(talk)
+    talk.types("stop")
+    judges(talk, NOTHING)
+    assert talk.words(DeleteItem) == [DeleteItem("c")]
+
+
+def test_a_detector_that_begins_again_and_again_holds_nothing_for_ever() -> None:
+    talk = speaking()
+    for _ in range(4):
+        judges(talk, SOUND)
+        talk.wait(0.3)
+    assert talk.deeds(Hush) == [Hush()]
+
+
+def test_a_server_that_answers_a_turn_before_it_is_asked_answers_by_itself_from_then_on() -> None:
+    talk = ready()
+    talk.says(began("u"), said.SpeechStopped("u", 900), created("R"), said.AudioCommitted("u", None))
+    talk.says(*spoken("R", "a", 300), done("R"))
+    talk.heard("a", 300)
+    assert talk.words(CreateResponse) == []
+    judges(talk, SOUND, SPEECH)
+    assert talk.deeds(Duck) == []
+
+
+def test_a_cough_is_not_said_again_to_the_next_connection() -> None:
+    talk = speaking()
+    talk.do(talk.session.hear, b"\1\0" * 24_000)
+    judges(talk, SOUND)
+    talk.says(began("c"))
+    judges(talk, NOTHING)
+    talk.says(done("R"))
+    talk.forget()
+    lose_and_come_back(talk)
+    assert not talk.session._state.continuity.kept.open or talk.session._state.continuity.kept.rehearing
+    assert sum(len(word.audio) for word in talk.words(AppendAudio)) <= 48_000
+
+
+def test_a_late_word_of_a_dismissed_turn_opens_nothing() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    coughed(talk)
+    talk.says(began("c"))
+    assert not talk.session._state.continuity.kept.open
+
+
+def test_a_turn_of_which_only_the_commit_is_told_is_deleted_at_once() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.says(said.ItemAdded({"id": "c", "type": "message", "role": "user", "content": []}, "a"))
+    talk.says(said.AudioCommitted("c", "a"))
+    assert talk.words(DeleteItem) == [DeleteItem("c")]
+    talk.says(item_done("R", "a"), done("R"))
+    talk.heard("a", 2000)
+    assert talk.shown(AssistantSaid) == [AssistantSaid("a", "one two three", "one two three", 2000, interrupted=False)]
+
+
+def test_a_doubt_ends_where_the_next_server_decides_by_itself() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.do(talk.session.gone, "lost", "gone", "lost")
+    talk.do(talk.session.opened)
+    echo = {"audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": True}}}}
+    talk.says(said.SessionCreated({"id": "s2"}), said.SessionUpdated({"id": "s2", **echo}))
+    assert talk.deeds(Duck) == [Duck(LOW), Duck(1.0)]
+
+
+def test_of_many_turns_only_the_last_are_remembered() -> None:
+    talk = ready()
+    for number in range(70):
+        talk.says(*turn(f"u{number}"))
+        judges(talk, SOUND, NOTHING)
+    assert len(talk.session._state.barge_in._past) == 64

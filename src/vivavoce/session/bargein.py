@@ -1,33 +1,32 @@
 """A barge-in that can be taken back: a sound over a reply makes it quieter, and stops it only once it is known to be speech.
 
-Two ears say what they hear. A detector on this machine judges each sound (`Judged`), within some 200 ms; the server's voice
+Two ears say what they hear. A detector on this machine judges each sound (`Judged`), within 0.6 s; the server's voice
 activity detection says where turns begin and end, later, and takes a cough for one. While there is a reply to interrupt, the
 server's turns are kept back until the sound is judged:
 
-    nothing --SOUND--> in doubt --SPEECH----------------------> the reply is cut, the turn is a turn
-       ^               (ducked, then held) --NOTHING--> dismissed: the reply goes on, the turn is deleted
-       `------------------- a new SOUND, at any time ---------------'
+    still --SOUND--> in doubt --SPEECH----> the reply is cut, the turn is a turn
+      ^              (ducked, then held) --NOTHING--> the reply goes on, the turn is deleted when it ends
+      `------------- a new SOUND, at any time ---------------'
 
-When in doubt, the person is right: a sound that is not judged in time is speech; so is what the server alone hears for long.
+When in doubt, the person is right: a sound that nobody judges in time is speech, and so is what the server alone goes on
+hearing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from vivavoce.events import server
 from vivavoce.events.server import ServerEvent
 from vivavoce.session.effects import Duck, Effect, Show
 from vivavoce.session.happenings import Ducked, Restored
-from vivavoce.session.recent import Recent
-from vivavoce.session.settings import Timeouts
+from vivavoce.session.settings import Settings
 
 FULL, LOW, HELD = 1.0, 0.2, 0.0
 """Shares of the loudness. Held: nothing is played, and nothing of the reply is lost."""
 _FRESH_S = 1.5  # the server notices a sound so much later than we do, at most
-_OLD_S = 10.0  # a turn that began with a cough so long ago has nothing to do with what begins now
-_REMEMBERED = 64
+_TURNS = 64
 _Person = server.SpeechStarted | server.SpeechStopped | server.AudioCommitted
 _Words = server.TranscriptionCompleted | server.TranscriptionFailed | server.TranscriptionDelta
 _Items = server.ItemAdded | server.ItemCreated | server.ItemDone
@@ -41,17 +40,35 @@ class Judged(Enum):
     NOTHING = auto()  # it was not: a cough, a laugh, a click, "mm-hm"
 
 
+class _Fate(Enum):
+    KEPT = auto()
+    TURN = auto()
+    NONE = auto()
+
+
 @dataclass(slots=True)
 class _Turn:
-    """A turn of the server that is kept back: its words, when it began, whether the detector heard anything of it."""
+    """A turn of the server, and what becomes of it.
 
-    words: list[ServerEvent]
+    Attributes:
+        at: when it began to be kept back.
+        heard: the detector heard a sound that goes with it.
+        words: what is kept back.
+        ended: the server has said that it stopped.
+        committed: the server has it as an item.
+    """
+
     at: float
-    heard: bool
+    heard: bool = False
+    fate: _Fate = _Fate.KEPT
+    words: list[ServerEvent] = field(default_factory=list)
+    ended: bool = False
+    committed: bool = False
 
-    @property
-    def committed(self) -> bool:
-        return any(isinstance(word, server.AudioCommitted) for word in self.words)
+    def keep(self, word: ServerEvent) -> None:
+        self.words.append(word)
+        self.committed = self.committed or isinstance(word, server.AudioCommitted)
+        self.ended = self.ended or self.committed or isinstance(word, server.SpeechStopped)
 
 
 class BargeIn:
@@ -61,18 +78,18 @@ class BargeIn:
         in_force: the server neither cuts replies nor answers turns by itself: both is ours.
     """
 
-    def __init__(self, waits: Timeouts) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.in_force = False
-        self._waits = waits
+        self._waits = settings.timeouts
+        self._waits_long = settings.semantic  # such a server keeps a turn open for seconds after the last sound
         self._sound: Judged | None = None  # what the last sound was judged to be
         self._since = 0.0
         self._share = FULL
-        self._turns: dict[str, _Turn] = {}
-        self._known = Recent(_REMEMBERED)
-        self._dismissed = Recent(_REMEMBERED)
-        self._deleted = Recent(_REMEMBERED)
+        self._kept: dict[str, _Turn] = {}
+        self._past: dict[str, _Turn] = {}  # the last that were decided on
         self._released: list[ServerEvent] = []
-        self._none: list[tuple[str, bool]] = []
+        self._deleted: list[str] = []
+        self._nobody = False
         self._world: list[Effect] = []
 
     # ---- out
@@ -87,15 +104,29 @@ class BargeIn:
         out, self._released = self._released, []
         return out
 
-    def take_dismissed(self) -> list[tuple[str, bool]]:
-        """Drain the turns that were none, and whether the server has each as an item; one it has not yet comes again."""
-        out, self._none = self._none, []
+    def take_dismissed(self) -> list[str]:
+        """Drain the turns that were none, and that the server has as items."""
+        out, self._deleted = self._deleted, []
         return out
 
     @property
     def open(self) -> bool:
         """A sound is in doubt, or a turn that may be one is kept back."""
-        return self._sound is Judged.SOUND or any(not turn.heard for turn in self._turns.values())
+        return self._doubts or any(not turn.heard for turn in self._kept.values())
+
+    @property
+    def _doubts(self) -> bool:
+        return self._sound is Judged.SOUND
+
+    def doubts_turn(self, item_id: str) -> bool:
+        """That turn of the server is kept back, and may be one."""
+        turn = self._kept.get(item_id)
+        return turn is not None and not (turn.heard and self._sound is Judged.NOTHING)
+
+    def take_nobody(self) -> bool:
+        """Whether since the last call it was found that nobody spoke."""
+        out, self._nobody = self._nobody, False
+        return out
 
     # ---- the detector
 
@@ -103,90 +134,117 @@ class BargeIn:
         """A sound is judged; `over`: there is a reply that it may interrupt. True when it does."""
         if not self.in_force:
             return False
-        if verdict is Judged.SPEECH:
-            self._is_speech(now)
-            return over
-        if verdict is Judged.SOUND:
-            self._begins(now, over=over)
-        elif self._sound is Judged.SOUND:
-            self._was_nothing(now)
+        doubted = self._doubts
+        match verdict:
+            case Judged.SPEECH:
+                self._is_speech(now)
+                return over and doubted
+            case Judged.SOUND if not doubted:
+                self._begins(now, over=over)
+            case Judged.NOTHING if doubted or self._kept:
+                self._is_nothing(now)
         return False
 
     def _begins(self, now: float, *, over: bool) -> None:
-        if now - self._since > _OLD_S:
-            for item_id in [name for name, turn in self._turns.items() if turn.heard]:
+        """A new sound: turns that ended before it were another one's, and those that go on may be its own."""
+        for item_id, turn in [*self._kept.items()]:
+            if turn.ended and turn.heard:
                 self._dismiss(item_id)
-        if not over and not self._turns:
+            turn.heard = turn.heard or not turn.ended
+        if over or self._kept:
+            self._sound, self._since = Judged.SOUND, now
+            self._turn_down(LOW if over else FULL)
+        else:
             self._sound = None
-            return
-        self._sound, self._since = Judged.SOUND, now
-        for turn in self._turns.values():
-            turn.heard = True
-        if over:
-            self._turn_down(LOW)
 
-    def _was_nothing(self, now: float) -> None:
+    def _is_nothing(self, now: float) -> None:
         self._sound, self._since = Judged.NOTHING, now
+        self._nobody = True
         self._turn_down(FULL)
-        for item_id in [name for name, turn in self._turns.items() if turn.committed]:
-            self._dismiss(item_id)
+        for item_id in [*self._kept]:
+            self._settle(item_id)
 
     def _is_speech(self, now: float) -> None:
         self._sound, self._since = Judged.SPEECH, now
-        self._known.update(self._turns)
-        self._released += [word for turn in self._turns.values() for word in turn.words]
-        self._turns.clear()
+        for item_id in [*self._kept]:
+            self._release(item_id)
 
     # ---- the server
 
     def keeps(self, event: ServerEvent, now: float, *, over: bool) -> bool:
         """Whether this word is kept back, or belongs to a turn that was none; `over`: a turn that begins would interrupt."""
         item_id = _turn_of(event) if self.in_force else ""
-        if not item_id:
-            return False
-        if turn := self._turns.get(item_id):
-            turn.words.append(event)
-            if turn.committed and turn.heard and self._sound is not Judged.SOUND:
-                self._dismiss(item_id)
-            return True
-        if item_id in self._dismissed:
-            if isinstance(event, server.AudioCommitted) and item_id not in self._deleted:
-                self._was_none(item_id, committed=True)
-            return True
-        return isinstance(event, _Person) and item_id not in self._known and self._keeps_turn(item_id, event, now, over)
-
-    def _keeps_turn(self, item_id: str, event: ServerEvent, now: float, over: bool) -> bool:
-        fresh = self._sound if self._sound is Judged.SOUND or now - self._since < _FRESH_S else None
-        if not over or fresh is Judged.SPEECH:
-            self._known.add(item_id)
-            return False
-        self._turns[item_id] = _Turn([event], now, heard=fresh is not None)
+        turn = self._kept.get(item_id) or self._past.get(item_id)
+        if turn is None:
+            if not item_id or not isinstance(event, _Person):
+                return False
+            turn = self._begun(item_id, now, over=over)
+        match turn.fate:
+            case _Fate.TURN:
+                return False
+            case _Fate.KEPT:
+                turn.keep(event)
+                self._settle(item_id)
+            case _Fate.NONE if isinstance(event, server.AudioCommitted) and not turn.committed:
+                turn.committed = True
+                self._deleted.append(item_id)
         return True
 
-    def _dismiss(self, item_id: str) -> None:
-        self._dismissed.add(item_id)
-        self._was_none(item_id, committed=self._turns.pop(item_id).committed)
+    def _begun(self, item_id: str, now: float, *, over: bool) -> _Turn:
+        fresh = self._sound if self._doubts or now - self._since < _FRESH_S else None
+        turn = self._kept[item_id] = _Turn(now, heard=fresh is not None)
+        if not over or fresh is Judged.SPEECH:
+            self._release(item_id)
+        return turn
 
-    def _was_none(self, item_id: str, *, committed: bool) -> None:
-        self._none.append((item_id, committed))
-        if committed:
-            self._deleted.add(item_id)
+    def _settle(self, item_id: str) -> None:
+        """A turn that the server has as an item, of a sound that was nothing, is none."""
+        turn = self._kept[item_id]
+        if turn.committed and turn.heard and not self._doubts:
+            self._dismiss(item_id)
+
+    def _dismiss(self, item_id: str) -> None:
+        self._nobody = True
+        turn = self._decide(item_id, _Fate.NONE)
+        self._deleted += [item_id] if turn.committed else []
+
+    def _release(self, item_id: str) -> None:
+        turn = self._decide(item_id, _Fate.TURN)
+        self._released += turn.words
+        turn.words = []
+
+    def _decide(self, item_id: str, fate: _Fate) -> _Turn:
+        turn = self._past[item_id] = self._kept.pop(item_id)
+        turn.fate = fate
+        if len(self._past) > _TURNS:
+            del self._past[next(iter(self._past))]
+        return turn
 
     # ---- time, and what happens meanwhile
 
     def deadline(self) -> float | None:
         """When `due` has something to do."""
-        if self._sound is Judged.SOUND:
+        if self._doubts:
             return self._since + (self._waits.hold_s if self._share == LOW else self._waits.judged_s)
-        return min((turn.at + self._waits.unheard_s for turn in self._turns.values() if not turn.heard), default=None)
+        return min((self._believed_at(turn) for turn in self._kept.values()), default=None)
+
+    def _believed_at(self, turn: _Turn) -> float:
+        """When a turn that the detector knows nothing of, or that goes on long after a cough, is believed."""
+        if not turn.heard:
+            return turn.at + self._waits.unheard_s
+        return max(turn.at, self._since) + self._waits.dismissed_s * (5 if self._waits_long else 1)
 
     def due(self, now: float) -> bool:
         """Time passes. True when what is heard is speech, because nobody says otherwise."""
         by = self.deadline()
         if by is None or now < by:
             return False
-        if self._sound is Judged.SOUND and now < self._since + self._waits.judged_s:
+        if self._doubts and now < self._since + self._waits.judged_s:
             self._turn_down(HELD)
+            return False
+        if not self._doubts and all(turn.heard and turn.ended for turn in self._kept.values()):
+            for item_id in [*self._kept]:  # a cough that ended long ago, and that the server does not have
+                self._dismiss(item_id)
             return False
         self._is_speech(now)
         return True
@@ -194,22 +252,25 @@ class BargeIn:
     def nothing_to_interrupt(self) -> None:
         """No reply is there any more: a turn of which the detector has heard nothing is an ordinary turn now."""
         self._turn_down(FULL)
-        if not all(turn.heard for turn in self._turns.values()):
-            self._is_speech(self._since)
+        for item_id in [item_id for item_id, turn in self._kept.items() if not turn.heard]:
+            self._release(item_id)
 
     def cut(self) -> None:
         """The reply was interrupted: what comes next is loud."""
-        if self._sound is Judged.SOUND:
-            self._sound = None
+        self._sound = None if self._doubts else self._sound
         self._loudness(FULL)
+
+    def agreed(self, *, ours: bool) -> None:
+        """A connection is ready; `ours`: its server leaves cutting and answering to us."""
+        self.in_force = ours
+        if not ours:
+            self.cut()
 
     def sever(self) -> None:
         """The connection is gone, and its turns with it."""
-        self._turns.clear()
-        self._known.clear()
-        self._dismissed.clear()
+        self._kept.clear()
+        self._past.clear()
         self._deleted.clear()
-        self._none.clear()
         self._released.clear()
 
     def _turn_down(self, share: float) -> None:

@@ -191,11 +191,6 @@ class Continuity:
         self.owed = False  # what an earlier turn is owed, the answer to this one gives
         return True
 
-    def dismissed(self, item_id: str) -> None:
-        """That turn was none: nobody spoke."""
-        self.kept.stopped(item_id, None)
-        self.kept.safe(item_id)
-
     def _heard(self) -> None:
         self._told_again = []
         self._heard_out_at = None

@@ -79,6 +79,10 @@ class Kept:
         if self._began is None:
             self._began = pcm.ms_to_bytes(max(ms, 0))
 
+    def nobody(self) -> None:
+        """It was nobody who began to speak."""
+        self._began = None
+
     def stopped(self, item_id: str, ms: int | None) -> bool:
         """A turn ended at `ms` of the line, None for now: the rest belongs to the next one. False where that is no news."""
         if item_id in self._ended:

@@ -145,7 +145,7 @@ class Lifeline:
         """A new connection is ready: it is told what was said, then what it may not have heard."""
         state = self._state
         continuity = state.continuity
-        state.barge_in.in_force = state.opening.turns_are_ours
+        state.barge_in.agreed(ours=state.opening.turns_are_ours)
         state.tell(continuity.back(knows, state.late))
         state.patience.heard(state.now)
         state.transcript.knows(str(word.item["id"]) for word in continuity.history.since(0))
@@ -224,7 +224,7 @@ class Lifeline:
             state.show(told.Reconnected(ready.session_id, round(lost_s * 1_000)))
         elif ready:
             state.met = True
-            state.barge_in.in_force = state.opening.turns_are_ours
+            state.barge_in.agreed(ours=state.opening.turns_are_ours)
             state.show(ready)
             state.continuity.lives(state.opening)
             if state.settings.max_s is not None:

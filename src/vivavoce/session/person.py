@@ -45,14 +45,20 @@ class Person:
     def judged(self, verdict: Judged) -> None:
         """`Session.judged`."""
         state = self._state
-        listens = state.stage is not Stage.OVER and not state.deaf
-        if listens and state.barge_in.judged(verdict, state.now, over=state.answering):
+        listens = state.stage is not Stage.OVER and (not state.deaf or state.barge_in.open)
+        if listens and state.barge_in.judged(verdict, state.now, over=state.interruptible):
             self.confirm()
 
     def confirm(self) -> None:
-        """What is heard is a person: the reply is cut, also at the server."""
-        self._state.interrupt(cancel=True)
-        self._state.patience.nothing_owed()
+        """What is heard is a person: the reply that sounds is cut, also at the server.
+
+        One that does not sound yet is left to the server's word, which follows: where it does not, an answer was saved.
+        """
+        if self._state.speech.sounding:
+            self._state.interrupt(cancel=True)
+            self._state.patience.nothing_owed()
+        else:
+            self._state.barge_in.cut()
 
     def press(self) -> None:
         """`Session.press`."""
@@ -167,7 +173,9 @@ class Person:
         if not state.answering:
             barge_in.nothing_to_interrupt()
         state.world += barge_in.to_world()
-        for item_id, committed in barge_in.take_dismissed():
-            state.continuity.dismissed(item_id)
-            state.server += [client.DeleteItem(item_id)] if committed else []
+        if barge_in.take_nobody():
+            state.continuity.kept.nobody()
+        for item_id in barge_in.take_dismissed():
+            state.transcript.forget(item_id)
+            state.server.append(client.DeleteItem(item_id))
         return barge_in.take_turns()

@@ -26,6 +26,8 @@ class Replies:
         response = event.response
         response_id, metadata = str(response.get("id") or ""), mapping(response.get("metadata"))
         if isinstance(event, server.ResponseCreated):
+            if state.responses.expects:
+                state.barge_in.agreed(ours=False)  # whatever it was asked: it answers by itself
             if not state.responses.created(response_id, metadata):
                 state.speech.silence(response_id)
             state.move(Signal.ASKED)

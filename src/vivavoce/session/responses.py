@@ -91,6 +91,11 @@ class Responses:
         """A turn was committed and the server will answer it by itself."""
         self._expected = True
 
+    @property
+    def expects(self) -> bool:
+        """A turn has ended, and we have not asked for its answer yet, nor for another one."""
+        return self._expected and not self._pending
+
     def claim(self) -> None:
         """The server does not answer by itself: what was expected of it is asked for, if nothing has overtaken that."""
         if self._expected:

@@ -279,9 +279,8 @@ class Session:
         if state.stage is Stage.OVER or self._too_early(event) or state.repeats.is_one(event):
             return
         state.patience.heard(state.now, echo=isinstance(event, _ECHOES))
-        over = state.answering and state.floor is not Floor.LISTENING  # else a person is known to speak
-        if state.barge_in.keeps(event, state.now, over=over):
-            if isinstance(event, server.SpeechStarted):
+        if state.barge_in.keeps(event, state.now, over=state.interruptible):
+            if isinstance(event, server.SpeechStarted) and state.barge_in.doubts_turn(event.item_id):
                 state.continuity.started(event.audio_start_ms)
         else:
             self._understand(event)
@@ -384,7 +383,7 @@ class Session:
         if (
             reason
             and state.floor is Floor.QUIET
-            and not state.continuity.unheard
+            and not (state.continuity.unheard or state.barge_in.open)
             and state.farewell.may_end(state.now, words_owed=state.transcript.waiting)
         ):
             state.finish(reason)

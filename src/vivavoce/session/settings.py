@@ -54,6 +54,7 @@ class Timeouts:
         renew_before_s: before `session.expires_at` a second connection is made ready (at half of a shorter life).
         hold_s: after a sound over a reply, until the reply is held where the sound is not judged yet.
         judged_s: after it, until a sound that nobody judged is taken for speech.
+        dismissed_s: of what the server goes on hearing after a cough, until that is believed; five times that with `semantic`.
         unheard_s: of what only the server takes for speech over a reply, until that is believed.
         life_s: how long a session lives whose `expires_at` cannot be true by this machine's clock.
     """
@@ -75,6 +76,7 @@ class Timeouts:
     hold_s: float = 0.15
     judged_s: float = 0.8
     unheard_s: float = 0.5
+    dismissed_s: float = 2.0
     life_s: float = 1_800.0
 
     @classmethod

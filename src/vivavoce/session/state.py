@@ -1,4 +1,4 @@
-"""All that a session knows, and the small verbs that touch more than one part of it. No rule is made here.
+"""All that a session knows, and the verbs that touch more than one part of it: to tell, to ask, to interrupt, to end.
 
 `Session` answers the server, `Lifeline` the connection, `Person` whoever talks; they share this.
 """
@@ -61,7 +61,7 @@ class State:
         self.repeats = Repeats()
         self.patience = Patience(waits)
         self.button = Button()
-        self.barge_in = BargeIn(waits)
+        self.barge_in = BargeIn(settings)
         self.world: list[Effect] = []
         self.server: list[ClientEvent] = []
 
@@ -81,6 +81,11 @@ class State:
         return self.speech.sounding or self.waiting
 
     @property
+    def interruptible(self) -> bool:
+        """A sound may or may not be meant to interrupt: there is a reply, and nobody is known to speak."""
+        return self.answering and self.floor is not Floor.LISTENING and not self.continuity.kept.rehearing
+
+    @property
     def deaf(self) -> bool:
         """The farewell is heard to its end: after goodbye only a turn that had already begun is listened to."""
         return self.farewell.reason is not None and self.floor is not Floor.LISTENING
@@ -98,13 +103,11 @@ class State:
 
     def show(self, *lines: Happening) -> None:
         """Tell the person, and remember what a new connection must know of it."""
-        """Tell the person, and remember what a new connection must know of it."""
         for line in lines:
             self.world.append(Show(line))
             self.remember(line)
 
     def warn(self, code: str, message: str) -> None:
-        """Tell the person; the talk goes on."""
         """Tell the person; the talk goes on."""
         self.show(told.Warned(code, message))
 
@@ -115,14 +118,12 @@ class State:
 
     def remember(self, line: Happening) -> None:
         """A line was shown."""
-        """A line was shown."""
         if isinstance(line, told.AssistantSaid):  # the turns were said before it, but for one that waits for its reply
             waits = self.floor is Floor.THINKING
             self.continuity.settle(self.transcript.awaits, but=self.continuity.turn if waits else None)
         self.tell(self.continuity.saw(line))
 
     def pass_on(self) -> None:
-        """What the parts ask of the world and of the server."""
         """What the parts ask of the world and of the server."""
         for part in (self.speech, self.calls):
             for effect in part.to_world():
@@ -133,7 +134,6 @@ class State:
         self.world += self.continuity.to_world()
 
     def ask(self, options: Mapping[str, Any]) -> None:
-        """Ask for a reply, now, or of the next connection."""
         """Ask for a reply, now, or of the next connection."""
         reopens = self.continuity.lost_at is not None
         self.continuity.owed = reopens
@@ -155,7 +155,6 @@ class State:
         self.patience.owed(self.now)
 
     def move(self, signal: Signal) -> None:
-        """Whose turn it is changes."""
         """Whose turn it is changes."""
         self.floor = move(self.floor, signal)
 
@@ -181,12 +180,10 @@ class State:
 
     def fail(self, code: str, message: str, reason: Reason, raw: Mapping[str, Any] | None = None) -> None:
         """End the talk for this fault."""
-        """End the talk for this fault."""
         self.show(told.Errored(code, message, fatal=True, raw=raw))
         self.finish(reason)
 
     def finish(self, reason: Reason) -> None:
-        """End the talk: silence, the lines that are left, `Finish`."""
         """End the talk: silence, the lines that are left, `Finish`."""
         if self.speech.sounding:
             self.world.append(Hush())

@@ -138,6 +138,12 @@ class Transcript:
         """Words of the person are still on their way."""
         return any(entry.who is Who.PERSON and not entry.settled for entry in self._entries.values())
 
+    def forget(self, item_id: str) -> None:
+        """The server has that item no more: its words are not waited for."""
+        entry = self._entries.get(item_id)
+        if entry is not None and not entry.settled:
+            entry.who, entry.settled = Who.PLACE, True
+
     def stop_waiting(self) -> None:
         """Nobody writes down what the person says any more."""
         self._written_down = False
