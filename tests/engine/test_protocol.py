@@ -322,6 +322,26 @@ def test_an_answer_made_ahead_that_nobody_asks_for_is_thrown_away_with_the_next_
     assert "response.created" not in desk.names()
 
 
+def test_an_answer_made_ahead_to_an_item_that_is_deleted_is_thrown_away() -> None:
+    desk = asks_for_itself()
+    desk.send(client.DeleteItem(desk.last(server.AudioCommitted).item_id))
+    assert Stop(desk.job(Answer).job) in desk.jobs
+
+
+def test_for_a_client_that_never_asks_nothing_is_thought_ahead_any_more() -> None:
+    desk = asks_for_itself()
+    for _ in range(3):
+        desk.speaks(480, silence_ms=192)
+        desk.hears("Hello.")
+        desk.sound(352, SILENCE)
+    assert desk.count(Answer) == 2
+    desk.send(client.CreateResponse())
+    desk.thinks("Hi.", silence(100))
+    desk.speaks(480, silence_ms=192)
+    desk.hears("Hello again.")
+    assert desk.count(Answer) == 4
+
+
 def test_a_text_answer_is_not_thought_ahead_but_after_the_turn() -> None:
     desk = ready(output_modalities=["text"])
     desk.speaks(480, silence_ms=192)

@@ -109,7 +109,9 @@ class Talk(RuleBasedStateMachine):
         if isinstance(word, TruncateItem | DeleteItem):
             self.forgotten[word.item_id] += 1
             # the servers of this machine give an item of the assistant the name of a person's now and then
-            assert self.forgotten[word.item_id] <= 1 + word.item_id.startswith("user"), "it is truncated or deleted once"
+            assert self.forgotten[word.item_id] <= 1 + word.item_id.startswith("user"), (
+                "it is truncated or deleted once"
+            )
         if isinstance(word, AppendAudio):
             self.hears(numbers(word.audio))
 

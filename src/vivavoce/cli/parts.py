@@ -38,7 +38,9 @@ from vivavoce.tools import load as load_tools
 if TYPE_CHECKING:
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 
-_LEAVE_TURNS_TO_US = {"openai", "azure", "offline"}  # `create_response` and `interrupt_response` are documented there
+_LEAVE_TURNS_TO_US = frozenset(
+    {"openai", "azure", "offline"}
+)  # `create_response` and `interrupt_response` are documented there
 _SOUND_FILES = frozenset({".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".aiff", ".aif", ".wma", ".wave"})
 _OFFLINE_PACKAGES = ("ctranslate2", "tokenizers", "onnxruntime", "xllamacpp", "hibari")
 
@@ -92,7 +94,18 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     typed = _typed(screen, microphone, speaker) if _has_keyboard() and button is None else None
     typed_only = not lines and isinstance(microphone, MemoryMicrophone)
     return Parts(
-        Session(settings), wire, microphone, speaker, screen, toolbox, script, typed, typed_only, tape, button, ear
+        Session(settings),
+        wire,
+        microphone,
+        speaker,
+        screen,
+        functions=toolbox,
+        performer=script,
+        typed=typed,
+        typed_only=typed_only,
+        tape=tape,
+        button=button,
+        ear=ear,
     )
 
 
@@ -300,7 +313,12 @@ def _keep_echo_out(wishes: Wishes, screen: Screen, microphone: Microphone, speak
 
 def _ear(wishes: Wishes, choice: choose.Choice, microphone: Microphone) -> Ear | None:
     """Who judges what interrupts; None where the server decides, and where nobody is heard."""
-    if wishes.push_to_talk or wishes.barge_in == "at-once" or isinstance(microphone, MemoryMicrophone):
+    deaf = wishes.push_to_talk or isinstance(microphone, MemoryMicrophone)
+    if deaf and wishes.barge_in == "confirmed":
+        raise BadSettings(
+            "--barge-in confirmed needs a microphone that is always open: leave --push-to-talk and --mic none out."
+        )
+    if deaf or wishes.barge_in == "at-once":
         return None
     if wishes.barge_in == "auto" and choice.kind not in _LEAVE_TURNS_TO_US:
         return None

@@ -40,7 +40,8 @@ _KEEP_BLOCKS = 25  # at most so much of a leap is in what is kept of the filter
 _LEAP_BLOCKS = 30
 _TINY = 1e-12
 import os
-MILD=float(os.environ.get("MILD","3"))
+
+MILD = float(os.environ.get("MILD", "3"))
 
 
 def installed() -> bool:
@@ -169,7 +170,13 @@ class EchoControl:
         passes = self._gate.hear(far, self._path.echo, rest, trusted=self._path.trusted)
         leapt = self._leapt(mic)
         passes = passes and not leapt
-        out = rest if self._webrtc is None else self._webrtc.cancel(far, rest, mildly=self._path.trusted and (self._gate.evidence_db > MILD or not self._gate.playing))
+        out = (
+            rest
+            if self._webrtc is None
+            else self._webrtc.cancel(
+                far, rest, mildly=self._path.trusted and (self._gate.evidence_db > MILD or not self._gate.playing)
+            )
+        )
         self._lag.add(far, mic)
         if self._path.restarts != self._restarts:
             self._restarts = self._path.restarts

@@ -18,7 +18,8 @@ from vivavoce.pcm import RATE_HZ
 
 BLOCK = RATE_HZ // 100
 import os
-_PARTS = int(os.environ.get('PARTS','24'))  # 240 ms: a room, and what the device's times do not say
+
+_PARTS = int(os.environ.get("PARTS", "24"))  # 240 ms: a room, and what the device's times do not say
 _BINS = BLOCK + 1
 HISTORY = (_PARTS + 1) * BLOCK
 _KEEP = 0.9995  # of what was learned, each 10 ms: people and doors move

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable
 
 from vivavoce.devices.bell import Bell
+from vivavoce.devices.fader import Fader
 from vivavoce.devices.line import Line
-from vivavoce.devices.loudness import Fader
 from vivavoce.devices.reports import IDLE_S, Reports
 from vivavoce.devices.troubles import Troubles
 from vivavoce.pcm import SAMPLE_BYTES, even, ms_to_bytes, samples_to_ms

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vivavoce.devices.fader import Fader
 from vivavoce.devices.line import Line
-from vivavoce.devices.loudness import Fader
 from vivavoce.devices.queued import QueuedMicrophone
 from vivavoce.devices.reports import IDLE_S, Reports
 from vivavoce.devices.troubles import Troubles

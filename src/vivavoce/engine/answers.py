@@ -22,6 +22,7 @@ from vivavoce.engine.stages import Asked, Counted, Prompt, Words
 from vivavoce.errors import ProtocolError
 
 ANSWER_IN_ENGLISH = " Always answer in English."
+_IN_VAIN = 2
 NOTHING_COUNTED = Counted(0, 0, 0)
 
 
@@ -53,6 +54,7 @@ class Answers:
         self._jobs: dict[int, Response | Ahead] = {}
         self._warmed: Prompt | None = None
         self._kept: Ahead | None = None  # made ahead of a turn that is over; the client has not asked for an answer yet
+        self._in_vain = 0  # so many in a row were never asked for
 
     # ---- begin
 
@@ -77,6 +79,7 @@ class Answers:
         response.begin()
         self.advance(self._kept)
         self.forget_ahead()
+        self._in_vain = 0
         own = [item for item in items or () if isinstance(item, SpokenItem) and item.pending]
         return [item for item in own if self._conversation.find(item.id) is not item]
 
@@ -141,9 +144,15 @@ class Answers:
         turn.ahead = Ahead(0, prompt)
         turn.ahead.job = self._ask(turn.ahead, prompt, aloud=True)
 
+    @property
+    def may_be_asked(self) -> bool:
+        """A client that is to ask for answers itself has done so, lately, or may still come to it."""
+        return self._in_vain < _IN_VAIN
+
     def keep_ahead(self, turn: Turn) -> None:
         """The turn is over, and it is the client that asks for answers: the one made ahead waits for that."""
         self._kept, turn.ahead = turn.ahead, None
+        self._in_vain += 1
 
     def forget_ahead(self) -> None:
         """Nobody asked for it, or for something else."""

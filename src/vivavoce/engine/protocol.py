@@ -267,7 +267,8 @@ class EngineProtocol:
         target = self._hearing.pop(job, None)
         if isinstance(target, Turn):
             target.guess = words.text.strip()
-            self._answers.think_ahead(target)
+            if self._detection["create_response"] or self._answers.may_be_asked:
+                self._answers.think_ahead(target)
         elif target is not None:
             self._settle(target, words.text.strip(), None)
 
@@ -299,6 +300,7 @@ class EngineProtocol:
             case client.TruncateItem():
                 self._truncate(event)
             case _:  # DeleteItem
+                self._answers.forget_ahead()
                 self._conversation.remove(self._item(event.item_id, "delete"))
                 self.say(server.ItemDeleted(event.item_id))
                 self._answers.advance()

@@ -96,7 +96,7 @@ class Ducked:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Nobody spoke: the reply goes on as before, and the conversation knows nothing of the sound."""
+    """As loud as before: nobody spoke, and the conversation knows nothing of the sound; or the reply ended meanwhile."""
 
     TYPE: ClassVar[str] = "restored"
 
