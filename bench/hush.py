@@ -1,11 +1,12 @@
 """How long sound goes on after `hush`, and how true the milliseconds are that the speaker then says were heard.
 
-    python -m bench.hush [--count 30]          (from the top of the project; needs pulseaudio and pulseaudio-utils)
+    python -m bench.hush [--count 30] [--echo]     (from the top of the project; needs pulseaudio and pulseaudio-utils)
 
 On a sound card (PULSE_SERVER, else a virtual one), each round plays 2 s of noise that is new each time and hushes it at a random
 moment. parec, a program that is not ours, records what leaves the card. The tail is the time from the call of `hush` to the
 arrival at parec of the last piece with sound in it: up to 10 ms of it are parec's own. What was really heard is found by laying
 the last 20 ms that were recorded over the noise that was played; the error is `Hushed.ms` less that. All times in ms.
+With --echo the microphone is open meanwhile, with echo cancellation between it and its reader.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from bench.card import load_average, sound_card
 
-from vivavoce.devices.soundcard import SoundCardSpeaker
+from vivavoce.devices.echo import EchoControl
+from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 from vivavoce.pcm import RATE_HZ
 from vivavoce.ports import Hushed
 
@@ -117,10 +119,22 @@ async def one_round(speaker: SoundCardSpeaker, recorder: Recorder, noise: NDArra
     return Round((recorder.came_at(start + end - 1) - called) * 1000, said_ms - heard_ms, likeness)
 
 
-async def run(count: int) -> None:
+async def listen(speaker: SoundCardSpeaker) -> None:
+    """Read the microphone, without the echo of the speaker."""
+    microphone = SoundCardMicrophone()
+    microphone.process(EchoControl("cancel"), speaker)
+    try:
+        while await microphone.read():
+            pass
+    finally:
+        await microphone.close()
+
+
+async def run(count: int, *, echo: bool) -> None:
     rng = np.random.default_rng()
     recorder, speaker = Recorder(), SoundCardSpeaker()
     speaker.start()
+    listening = [asyncio.create_task(listen(speaker))] if echo else []
     try:
         await asyncio.sleep(0.5)
         rounds = []
@@ -129,6 +143,9 @@ async def run(count: int) -> None:
             rounds.append(await one_round(speaker, recorder, noise))
         troubles = [trouble.message for trouble in speaker.warnings()]
     finally:
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
         await speaker.close()
         recorder.stop()
     print(f"{count} hushes, {load_average()}\n\n| ms | median | p95 | least | most |\n|---|---|---|---|---|")
@@ -149,9 +166,10 @@ def row(name: str, values: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=30)
+    parser.add_argument("--echo", action="store_true")
     args = parser.parse_args()
     with sound_card():
-        asyncio.run(run(args.count))
+        asyncio.run(run(args.count, echo=args.echo))
 
 
 if __name__ == "__main__":
