@@ -38,6 +38,7 @@ with atheris.instrument_imports(include=["vivavoce"]):
     )
     from vivavoce.events.server import ServerEvent
     from vivavoce.pcm import bytes_to_ms, ms_to_bytes
+    from vivavoce.session.bargein import Judged
     from vivavoce.session.button import MIN_MS
     from vivavoce.session.effects import Call, Effect, Finish, Hush, Play, Prepare, Reopen, Show, Swap
     from vivavoce.session.happenings import AssistantDelta, AssistantSaid
@@ -149,11 +150,13 @@ class Drive:
     def __init__(self, dice: Any) -> None:
         self.dice = dice
         self.pushes = dice.ConsumeBool()
+        self.judges = not self.pushes and dice.ConsumeBool()
         self.session = Session(
             Settings(
                 transcription_model=[None, "w"][dice.ConsumeIntInRange(0, 1)],
                 transcription_tentative=dice.ConsumeBool(),
                 interrupt_response=dice.ConsumeBool(),
+                confirm_barge_in=self.judges,
                 push_to_talk=self.pushes,
                 max_s=[None, 900.0][dice.ConsumeIntInRange(0, 1)],
                 history_characters=[100_000, 40][dice.ConsumeIntInRange(0, 1)],
@@ -193,6 +196,7 @@ class Drive:
             self.answer,
             lambda: self.do(session.press),
             lambda: self.do(session.release),
+            *[lambda: self.do(session.judged, dice.PickValueInList([*Judged]))] * 3,
             lambda: self.do(session.warn, "sound_dropped", "too slow"),
             lambda: self.do(session.misread, "no word"),
             lambda: self.do(session.leave_when_quiet, dice.PickValueInList(["goodbye", "script_done"])),

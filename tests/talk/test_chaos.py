@@ -39,6 +39,13 @@ def test_nothing_is_lost_in_a_conversation_with_a_server_that_breaks(seed: int) 
     assert not lost.anything, lost
 
 
+@pytest.mark.parametrize("seed", [2006, 3009])  # 3009: half a word to a client that has just left
+def test_nothing_is_lost_where_sessions_are_short(seed: int) -> None:
+    lost = hurried(chaos.converse(Wish(seed, life_s=12.0)))
+    assert lost.renewed >= 3
+    assert not lost.anything, lost
+
+
 class Forgetful(History):
     """Tells nothing of what was said."""
 

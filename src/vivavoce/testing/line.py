@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
+from websockets.protocol import State
 
 from vivavoce.errors import ProtocolError
 from vivavoce.events import codec
@@ -298,7 +299,8 @@ class Line:
             part = whole[: len(whole) - len(data) + middle]
         else:
             part = Frame(Opcode.TEXT, data[:middle], fin=False).serialize(mask=False)
-        self._socket.transport.write(part)
+        if self._socket.state is State.OPEN:  # else the client has just left, and nothing more can be written
+            self._socket.transport.write(part)
         await self.cut()
 
     async def stall(self, seconds: float | None) -> None:
