@@ -41,16 +41,16 @@ class Limits:
         silence: frames without words after which the person has ended.
     """
 
-    person: float = 0.5
-    stands_out_db: float = 6.0
-    words: float = 0.97
-    words_later: float = 0.8
-    later: int = 30
-    no_words: float = 0.1
-    patience: int = 6
+    person: float = 0.3
+    stands_out_db: float = 7.0
+    words: float = 0.9
+    words_later: float = 0.72
+    later: int = 40
+    no_words: float = 0.15
+    patience: int = 4
     quiet: int = 12
     last: int = 58
-    again: float = 0.6
+    again: float = 0.7
     silence: int = 32
 
 
