@@ -76,7 +76,7 @@ def _padded(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 class Net:
     """As devices/barge_net.py."""
 
-    def __init__(self, mean: Tensor, spread: Tensor, seen: int = 48, size: int = 64) -> None:
+    def __init__(self, mean: Tensor, spread: Tensor, seen: int = 56, size: int = 80) -> None:
         self.mean, self.spread = mean, spread
         self.first = nn.Linear(FRAMES * FEATURES, seen)
         self.gru = nn.GRU(seen, size, batch_first=True)

@@ -206,7 +206,7 @@ def test_the_network_is_the_one_that_torch_trained() -> None:
         "gates_bias": (3 * size,), "back": (3 * size, size), "back_bias": (3 * size,), "out": (2, size), "out_bias": (2,),
     }  # fmt: skip
     w = {name: random.normal(0, 0.4, shape).astype(np.float32) for name, shape in named.items()}
-    w["spread"] = np.abs(w["spread"]) + 0.5
+    w["spread"] = np.abs(w["spread"]) + np.float32(0.5)
     x = random.normal(size=(50, FEATURES)).astype(np.float32)
     gru = torch.nn.GRU(seen, size, batch_first=True)
     with torch.no_grad():
