@@ -41,16 +41,16 @@ class Limits:
         silence: frames without words after which the person has ended.
     """
 
-    person: float = 0.3
+    person: float = 0.45
     stands_out_db: float = 7.0
-    words: float = 0.9
-    words_later: float = 0.72
-    later: int = 40
-    no_words: float = 0.15
-    patience: int = 4
+    words: float = 0.87
+    words_later: float = 0.77
+    later: int = 30
+    no_words: float = 0.2
+    patience: int = 6
     quiet: int = 12
     last: int = 58
-    again: float = 0.7
+    again: float = 0.78
     silence: int = 32
 
 
