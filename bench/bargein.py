@@ -1,6 +1,6 @@
 """What stops a reply and what does not: the detector of devices/bargein.py on a labelled set.
 
-    python -m bench.bargein [--alone 250] [--over 60] [--split test] [--plot docs/sound-bargein.svg]
+    python -m bench.bargein [--alone 250] [--over 50] [--split test] [--plot docs/sound-bargein.svg]
 
 (from the top of the project; needs the extras `echo` and `offline`, `pip install scipy`, matplotlib for the plot, and the packages
 that bench/bargein_sources.py names; makes the sounds and scenes that are not there yet in /tmp/bargein-data.)
@@ -281,7 +281,7 @@ def scenes(folder: Path, split: str, alone: int, over: int) -> list[Stream]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--alone", type=int, default=250)
-    parser.add_argument("--over", type=int, default=60)
+    parser.add_argument("--over", type=int, default=50)
     parser.add_argument("--split", choices=("test", "dev"), default="test")
     parser.add_argument("--hold", type=int, default=170, help="ms after which the reply is held")
     parser.add_argument("--folder", type=Path, default=bargein_sources.FOLDER)

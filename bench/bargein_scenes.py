@@ -37,6 +37,7 @@ FAR = {
     "test": ("hibari", "recordings", "questions", "asterisk-it"),
 }
 ALONE_S, OVER_S = 9.0, 40.0
+GAPS_S = {"train": (0.25, 0.9), "dev": (0.6, 1.8), "test": (0.6, 1.8)}  # training needs no rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def near(random: Random, pool: Pool, seconds: float, first_s: float, least_db: f
         events.append(Event(at, at + len(sound), kind, clip.speaker, clip.made, clip.name, own, after))
         at += len(sound)
         after = kind if kind in ("backchannel", "cough") and not after and random.random() < 0.15 else ""
-        at += round((random.uniform(0.08, 0.4) if after else random.uniform(0.6, 1.8)) * RATE_HZ)
+        at += round(random.uniform(*((0.08, 0.4) if after else GAPS_S[pool.split])) * RATE_HZ)
     return line, events
 
 

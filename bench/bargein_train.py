@@ -76,7 +76,7 @@ def _padded(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 class Net:
     """As devices/barge_net.py."""
 
-    def __init__(self, mean: Tensor, spread: Tensor, seen: int = 48, size: int = 64) -> None:
+    def __init__(self, mean: Tensor, spread: Tensor, seen: int = 56, size: int = 80) -> None:
         self.mean, self.spread = mean, spread
         self.first = nn.Linear(FRAMES * FEATURES, seen)
         self.gru = nn.GRU(seen, size, batch_first=True)
@@ -89,6 +89,17 @@ class Net:
         before = torch.cat((torch.zeros_like(x[:, : FRAMES - 1]), x), dim=1)
         stacked = torch.cat([before[:, n : n + x.shape[1]] for n in range(FRAMES)], dim=2)
         return self.out(self.drop(self.gru(self.drop(torch.relu(self.first(stacked))))[0]))
+
+    def take(self, weights: dict[str, NDArray[np.float32]]) -> None:
+        """To go on from what was kept."""
+        own = {
+            "in": self.first.weight, "in_bias": self.first.bias, "gates": self.gru.weight_ih_l0, "gates_bias": self.gru.bias_ih_l0,
+            "back": self.gru.weight_hh_l0, "back_bias": self.gru.bias_hh_l0, "out": self.out.weight, "out_bias": self.out.bias,
+        }  # fmt: skip
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(torch.from_numpy(weights[name].astype(np.float32)))
+            self.mean, self.spread = (torch.from_numpy(weights[n].astype(np.float32)) for n in ("mean", "spread"))
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """For bargein.npz."""
@@ -121,14 +132,20 @@ def varied(x: Tensor) -> Tensor:
     return out
 
 
-def main() -> None:
+def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--passes", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--go-on", type=Path, help="from these weights instead of none")
+    parser.add_argument("--pace", type=float, default=4e-3)
     parser.add_argument("--to", type=Path, default=Path("src/vivavoce/devices/bargein.npz"))
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = asked()
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
     xs, ys = zip(*(told(path) for path in sorted(given.folder.glob("train-*.npz"))), strict=True)
@@ -139,9 +156,12 @@ def main() -> None:
     # rounded as they are kept, so that what is trained is what is shipped
     mean, spread = some.mean(dim=0).half().float(), (some.std(dim=0) + 0.05).half().float()
     net = Net(mean, spread)
+    if given.go_on:
+        with np.load(given.go_on) as file:
+            net.take(dict(file))
     steps = given.passes * (len(x) // 32 + 1)
     optimiser = torch.optim.AdamW(net.parts.parameters(), lr=3e-3, weight_decay=1e-2)
-    pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps, pct_start=0.15)
+    pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, given.pace, total_steps=steps, pct_start=0.15)
     best = float("inf")
     for turn in range(given.passes):
         began, total = time.monotonic(), 0.0

