@@ -2,7 +2,8 @@
 
 A Kalman filter in the frequency domain in blocks of 10 ms (Enzner and Vary 2006, partitioned as by Kuech, Mabande and Enzner
 2014). It weighs each block by how loud everything else is, so that a person who speaks over the assistant neither stops nor
-spoils it; that leaves their words whole, where the canceller behind it would thin them out.
+spoils it; that leaves their words whole, where the canceller behind it would thin them out. A second input holds what a
+loudspeaker adds when it is loud (a softly clipped copy): 2 to 5 dB less is left where one distorts.
 
 Speaker and microphone have clocks of their own. Where these drift apart, what was learned wanders: two states of the filter,
 laid over each other, say how fast, to about one part in a million.
@@ -142,10 +143,10 @@ class _Bent:
 
     def of(self, far: Sound) -> Sound:
         bent = _SOFT * np.tanh(far / _SOFT)
-        power = far @ far / len(far)
+        power = float(far @ far) / len(far)
         if power > _LOUD:
             self._power += _BENT_MEMORY * (power - self._power)
-            self._alike += _BENT_MEMORY * (far @ bent / len(far) - self._alike)
+            self._alike += _BENT_MEMORY * (float(far @ bent) / len(far) - self._alike)
         return np.asarray((bent - far * (self._alike / self._power)) * _BENT_GAIN)
 
 

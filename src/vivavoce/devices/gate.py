@@ -1,7 +1,8 @@
 """Whether what is left of the microphone's sound is a person, or only the rest of an echo.
 
 The gate compares, in 13 bands, what is left with what the sound just played usually leaves. It learns that while people talk:
-quickly at first and after the echo path moved, slowly later. A person stands out of it.
+quickly at first and after the echo path moved, slowly later. A person stands out of it. The more they do the longer it stays
+open, 40 to 400 ms: one moment that stands out a little is no word, and no detector of speech takes it for one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _FLOOR_UP_DB, _FLOOR_OVER_DB = 0.03, 4.0
 _LEAST_DB, _MOST_DB = -10.0, 15.0
 _OPEN_DB, _OPEN_UNSURE_DB = 3.0, 5.0
 _HOLD_BLOCKS = 40  # a pause between two words
-_CREDIT_BLOCKS = 2  # what one block that stands out is good for: less than any detector takes for speech
+_CREDIT_BLOCKS = 2  # how long each block keeps it open, for each dB that it stands out
 _NEW_BLOCKS = 150
 _LEAPT_BLOCKS = 10
 _MOVED_BLOCKS = 30  # what is heard right after the echo moved is taken for echo

@@ -136,9 +136,9 @@ class Reference:
         at = round(self._at or 0)
         more = max(min(ahead, self._end - at), 0)
         start, sound = self._end - len(self._sound), np.zeros(back + more)
-        first = max(at - back, start)
-        if first < at + more:
-            sound[first - at + back :] = self._sound[first - start : at + more - start]
+        first, last = max(at - back, start), min(at + more, self._end)
+        if first < last:
+            sound[first - at + back : last - at + back] = self._sound[first - start : last - start]
         return sound, more
 
     def take(self, samples: int, at_s: float, moved_s: float = 0.0) -> Sound:
