@@ -198,7 +198,9 @@ class EchoControl:
             lag = self._leap.look(expected, ahead)
             if lag is not None:
                 self._follow(lag, self._kept)
-        return self._leap.suspected
+                return True
+            return self._leap.suspected
+        return False
 
     def _follow(self, lag: int, response: Sound) -> None:
         """The echo is `lag` samples later than `response` has it. What can be moved in the filter needs no other reference."""
