@@ -128,7 +128,7 @@ def plot(path: Path, drawn: Drawn, found: dict[str, list[Result]]) -> None:
     levels.set(title="ERLE after 2 s, dB (dotted: 25)")
     words.boxplot([[m for r in found[w] for m in r.stoi] for w in ways], tick_labels=ways, whis=(5, 95))
     words.axhline(0.75, ls=":", color="k", lw=1)
-    words.set(title="STOI of interruptions (dotted: 0.75)", ylim=(0, 1))
+    words.set(title="STOI (dotted: 0.75)", ylim=(0, 1))
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 

@@ -22,6 +22,7 @@ from tests.devices.acoustics import (
 )
 
 from vivavoce.devices.echo import EchoControl
+from vivavoce.devices.echopath import BLOCK, EchoPath
 from vivavoce.devices.ladder import Wish
 from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES
 
@@ -165,3 +166,26 @@ def test_what_is_absent_is_neither_needed_nor_loaded() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)  # noqa: S603  our own program
     assert done.stdout == "echo\n"
+
+
+def test_a_leap_of_the_echo_is_followed_before_anybody_would_hear_it() -> None:
+    scene = _scene(seconds=9.0, jumps=[(5.0, 60.0)])  # type: ignore[arg-type]  # not a float
+    out = scene.through(EchoControl("gate"))
+    assert erle_db(scene, out, 2, 5) > 18
+    assert erle_db(scene, out, 5.3, 9) > 18
+
+
+def test_a_loudspeaker_that_distorts_is_followed() -> None:
+    assert _filtered_db(_scene(clip=1.0, echo_db=-4)) > 22  # 17 without the second input
+
+
+def _filtered_db(scene: Scene) -> float:
+    """What the filter alone takes away, dB."""
+    path = EchoPath()
+    late = round(scene.delay_ms * RATE_HZ / 1000)
+    out = [
+        path.cancel(scene.far[at : at + BLOCK], scene.mic[late + at : late + at + BLOCK])
+        for at in range(0, len(scene.mic) - late - BLOCK, BLOCK)
+    ]
+    shifted = np.pad(np.concatenate(out), (late, BLOCK))
+    return erle_db(scene, shifted, 3, SECONDS - 0.5)

@@ -113,3 +113,37 @@ def test_one_wild_time_is_no_jump_and_three_are() -> None:
     assert steps[:2] == [0.0, 0.0]
     assert steps[2] == pytest.approx(0.02, abs=0.001)
     assert steps[3] == 0.0
+
+
+def test_around_is_what_was_taken_and_what_is_told_already() -> None:
+    reference = Reference()
+    _told(reference, _ramp(2400), 0.0)
+    reference.take(BLOCK, 0.0)
+    sound, more = reference.around(BLOCK, 10_000)
+    assert more == 2400 - LEAD - BLOCK
+    assert _numbers(sound) == list(range(LEAD + 1, 2401))
+    assert len(reference.around(5000, 0)[0]) == 5000
+
+
+def test_around_a_speaker_that_ran_dry_ends_in_silence() -> None:
+    reference = Reference()
+    _told(reference, _ramp(960), 0.0)
+    for n in range(4):
+        reference.take(BLOCK, n / 100)
+    sound, more = reference.around(3 * BLOCK, 1000)
+    assert (more, len(sound)) == (0, 3 * BLOCK)
+    assert not sound[-LEAD:].any()
+    assert _numbers(sound[:BLOCK]) == list(range(721, 961))
+
+
+def test_a_speaker_that_tells_too_late_is_read_later_and_that_is_said_once() -> None:
+    reference = Reference()
+    for n in range(20):
+        if n >= 6:  # from here on six blocks behind
+            reference.played(to_bytes(_ramp(BLOCK)), (n - 6) / 100)
+        elif n < 3:
+            _told(reference, _ramp(BLOCK), n / 100)
+        reference.take(BLOCK, n / 100)
+    slipped = reference.take_slip()
+    assert 0 < slipped <= 7 * BLOCK
+    assert reference.take_slip() == 0

@@ -3,10 +3,10 @@
 Three things in a row, 10 ms at a time: a filter that learns the way from the speaker to the microphone and leaves a person's
 words whole; WebRTC's canceller and noise suppression (the package livekit); a gate for what even these let through.
 
-WebRTC's canceller takes what no linear filter can, and some of a person's words with it (STOI 0.78 instead of 0.85 over eight
-scenes). So it has the say while the filter has still to learn or the echo has moved; once the filter is right, only the noise
-suppression works on what that leaves. The gate judges what the filter left and acts on what WebRTC made of that some 15 ms
-later, so it opens before the word.
+WebRTC's canceller takes what no linear filter can, and some of a person's words with it. So it has the say while the filter has
+still to learn, or the echo has moved, or nothing stands out of what the filter leaves; once a person does, only the noise
+suppression works on that. The gate judges what the filter left and acts on what WebRTC made of it some 15 ms later, so it
+opens before the word. An echo that leaps, with no time that tells it, is found within 100 ms and followed (`leap`).
 """
 
 from __future__ import annotations
@@ -38,10 +38,8 @@ _SOON, _LATE = BLOCK // 4, 12 * BLOCK  # the filter finds an echo that begins be
 _EARLY = 3 * BLOCK  # of the reference before its echo, after it was lined up
 _KEEP_BLOCKS = 25  # at most so much of a leap is in what is kept of the filter
 _LEAP_BLOCKS = 30
+_SLIGHT = 0.02  # of a response, may be cut off
 _TINY = 1e-12
-import os
-
-MILD = float(os.environ.get("MILD", "3"))
 
 
 def installed() -> bool:
@@ -165,18 +163,16 @@ class EchoControl:
         mic = _to_sound(pcm)
         far = self._reference.take(BLOCK, at_s, self._moved_s)
         self._moved_s = 0.0
+        slip = self._reference.take_slip()
+        if slip and self._kept is not None:
+            self._resume(_earlier(self._kept, slip), before=BLOCK)
         rest = self._path.cancel(far, mic)
         self._reference.rate += self._path.take_drift()
         passes = self._gate.hear(far, self._path.echo, rest, trusted=self._path.trusted)
         leapt = self._leapt(mic)
         passes = passes and not leapt
-        out = (
-            rest
-            if self._webrtc is None
-            else self._webrtc.cancel(
-                far, rest, mildly=self._path.trusted and (self._gate.evidence_db > MILD or not self._gate.playing)
-            )
-        )
+        mildly = self._path.trusted and (self._gate.evidence_db > 0 or not self._gate.playing)
+        out = rest if self._webrtc is None else self._webrtc.cancel(far, rest, mildly=mildly)
         self._lag.add(far, mic)
         if self._path.restarts != self._restarts:
             self._restarts = self._path.restarts
@@ -202,15 +198,26 @@ class EchoControl:
             lag = self._leap.look(expected, ahead)
             if lag is not None:
                 self._follow(lag, self._kept)
-        return self._leap.suspected
+                return True
+            return self._leap.suspected
+        return False
 
     def _follow(self, lag: int, response: Sound) -> None:
-        self._reference.shift(lag)
-        self._path.resume(response, self._reference.around(HISTORY, 0)[0])
-        self._restarts = self._path.restarts
+        """The echo is `lag` samples later than `response` has it. What can be moved in the filter needs no other reference."""
+        early = response[: max(-lag, 0)]
+        if lag > 0 or early @ early > _SLIGHT * (response @ response):
+            self._reference.shift(lag)
+        else:
+            response = _earlier(response, -lag)
+        self._resume(response)
+        self._gate.shut()
+
+    def _resume(self, response: Sound, before: int = 0) -> None:
+        far, _ = self._reference.around(HISTORY + before, 0)
+        self._path.resume(response, far[:HISTORY])
         self._lag.clear()
         self._leap.forget()
-        self._gate.shut()
+        self._kept = response
 
     def _line_up(self) -> None:
         """Nothing of the reference is in the microphone where it was looked for: look elsewhere.
@@ -275,6 +282,10 @@ class Meter:
             far_db, mic_db, out_db = 10 * np.log10(self._sums / (self._blocks * BLOCK) + _TINY)
             self.measured = Measured(seconds, float(mic_db - far_db), float(mic_db), float(mic_db - out_db))
             self._sums, self._blocks = np.zeros(3), 0
+
+
+def _earlier(response: Sound, samples: int) -> Sound:
+    return np.concatenate((response[samples:], np.zeros(min(samples, len(response)))))
 
 
 def _to_bytes(sound: Sound) -> bytes:

@@ -2,7 +2,8 @@
 
 A Kalman filter in the frequency domain in blocks of 10 ms (Enzner and Vary 2006, partitioned as by Kuech, Mabande and Enzner
 2014). It weighs each block by how loud everything else is, so that a person who speaks over the assistant neither stops nor
-spoils it; that leaves their words whole, where the canceller behind it would thin them out.
+spoils it; that leaves their words whole, where the canceller behind it would thin them out. A second input holds what a
+loudspeaker adds when it is loud (a softly clipped copy): 2 to 5 dB less is left where one distorts.
 
 Speaker and microphone have clocks of their own. Where these drift apart, what was learned wanders: two states of the filter,
 laid over each other, say how fast, to about one part in a million.
@@ -17,11 +18,14 @@ from vivavoce.devices.reference import Sound
 from vivavoce.pcm import RATE_HZ
 
 BLOCK = RATE_HZ // 100
-import os
-
-_PARTS = int(os.environ.get("PARTS", "24"))  # 240 ms: a room, and what the device's times do not say
+_PARTS = 36  # 360 ms: a room, and what the device's times do not say
 _BINS = BLOCK + 1
-HISTORY = (_PARTS + 1) * BLOCK
+_BENT_PARTS = 12
+_SOFT, _BENT_GAIN = 0.35, 4.0  # full scale; makes the bent copy about as loud as the sound itself
+_BENT_MEMORY = 0.0005
+_LOUD = 1e-5
+_ROWS = _PARTS + _BENT_PARTS
+HISTORY = (_PARTS + 1) * BLOCK  # samples of the far end that the filter looks back on
 _KEEP = 0.9995  # of what was learned, each 10 ms: people and doors move
 _NEAR_MEMORY = 0.6
 _PRIOR, _ROOM_S = 0.03, 0.05  # what is expected of a room at first: so strong, fading so fast
@@ -51,9 +55,11 @@ class EchoPath:
         self.trusted = False
         self.restarts = 0
         self._last: Sound = np.zeros(BLOCK)
-        self._far = np.zeros((_PARTS, _BINS), np.complex64)
-        self._way = np.zeros((_PARTS, _BINS), np.complex64)
-        self._doubt = np.zeros((_PARTS, _BINS), np.float32)
+        self._bent = _Bent()
+        self._last_bent: Sound = np.zeros(BLOCK)
+        self._far = np.zeros((_ROWS, _BINS), np.complex64)
+        self._way = np.zeros((_ROWS, _BINS), np.complex64)
+        self._doubt = np.zeros((_ROWS, _BINS), np.float32)
         self._near = np.full(_BINS, 1e-4, np.float32)
         self._fit = _Fit()
         self._wander = _Wander()
@@ -61,13 +67,15 @@ class EchoPath:
 
     def cancel(self, far: Sound, mic: Sound) -> Sound:
         """`mic` without what it holds of `far`; both 240 samples, full scale 1."""
+        bent = self._bent.of(far)
         self._far[1:] = self._far[:-1]
         self._far[0] = np.fft.rfft(np.concatenate((self._last, far)))
-        self._last = far
+        self._far[_PARTS] = np.fft.rfft(np.concatenate((self._last_bent, bent)))
+        self._last, self._last_bent = far, bent
         self.echo = np.fft.irfft((self._far * self._way).sum(axis=0))[BLOCK:]
         rest = mic - self.echo
         power = self._far.real**2 + self._far.imag**2
-        if power.sum() > _SILENT:
+        if power[:_PARTS].sum() > _SILENT:
             self._learn(rest, power)
             self._judge(mic, rest)
         if self._fit.lost and rest @ rest > mic @ mic:
@@ -80,20 +88,19 @@ class EchoPath:
 
     def response(self) -> Sound:
         """What was learned: a room response."""
-        return np.asarray(np.fft.irfft(self._way, axis=1)[:, :BLOCK].ravel())
+        return np.asarray(np.fft.irfft(self._way, axis=1)[:_PARTS, :BLOCK].ravel())
 
     def resume(self, response: Sound, far: Sound) -> None:
         """Go on with an earlier `response`, as if the last `far` (`HISTORY` samples) had been given."""
         parts = response.reshape(_PARTS, BLOCK)
-        self._way = np.fft.rfft(np.concatenate((parts, np.zeros_like(parts)), axis=1), axis=1).astype(np.complex64)
-        blocks = far.reshape(_PARTS + 1, BLOCK)
-        for n in range(_PARTS):
-            self._far[n] = np.fft.rfft(np.concatenate((blocks[_PARTS - 1 - n], blocks[_PARTS - n])))
-        self._last = blocks[-1]
+        self._way[:_PARTS] = np.fft.rfft(np.concatenate((parts, np.zeros_like(parts)), axis=1), axis=1)
+        self._last, self._far[:_PARTS] = _spectra(far, _PARTS)
+        self._last_bent, self._far[_PARTS:] = _spectra(self._bent.of(far), _BENT_PARTS)
         self._fit, self._wander = _Fit(), _Wander()
 
     def _expect_a_room(self) -> None:
         shape = np.exp(-np.arange(_PARTS) * BLOCK / RATE_HZ / _ROOM_S)
+        shape = np.concatenate((shape, shape[:_BENT_PARTS]))
         self._doubt = np.maximum(self._doubt, (_PRIOR * shape[:, None]).astype(np.float32))
 
     def _learn(self, rest: Sound, power: NDArray[np.float32]) -> None:
@@ -120,6 +127,27 @@ class EchoPath:
             self._fit, self._wander = _Fit(), _Wander()
         elif fit.blocks % _COMPARE_BLOCKS == 0:
             self._wander.look(self.response() if fit.left < _LEARNED else None)
+
+
+def _spectra(far: Sound, parts: int) -> tuple[Sound, NDArray[np.complex128]]:
+    """The last block, and the spectra of the last `parts` pairs of blocks, newest first."""
+    blocks = far.reshape(-1, BLOCK)[-parts - 1 :]
+    return blocks[-1], np.fft.rfft(np.concatenate((blocks[:-1], blocks[1:]), axis=1), axis=1)[::-1]
+
+
+class _Bent:
+    """What a loudspeaker adds that cannot follow loud sound: a bent copy, without what of it is like the sound itself."""
+
+    def __init__(self) -> None:
+        self._power, self._alike = 1e-3, 0.8e-3
+
+    def of(self, far: Sound) -> Sound:
+        bent = _SOFT * np.tanh(far / _SOFT)
+        power = float(far @ far) / len(far)
+        if power > _LOUD:
+            self._power += _BENT_MEMORY * (power - self._power)
+            self._alike += _BENT_MEMORY * (float(far @ bent) / len(far) - self._alike)
+        return np.asarray((bent - far * (self._alike / self._power)) * _BENT_GAIN)
 
 
 class _Fit:

@@ -1,7 +1,8 @@
 """Whether what is left of the microphone's sound is a person, or only the rest of an echo.
 
 The gate compares, in 13 bands, what is left with what the sound just played usually leaves. It learns that while people talk:
-quickly at first and after the echo path moved, slowly later. A person stands out of it.
+quickly at first and after the echo path moved, slowly later. A person stands out of it. The more they do the longer it stays
+open, 40 to 400 ms: one moment that stands out a little is no word, and no detector of speech takes it for one.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ _TINY = 1e-10
 _SMOOTH = 0.6
 _FADE_DB = 0.6  # per block: how slowly an echo is taken to die away
 _FAR_DB = -72.0  # of one band: below it nothing is played
+_DEEPEST_DB = 24.0  # a person so far below the echo is not heard by anyone
+_BEGINS_DB, _BEGUN_BLOCKS, _BEGUN_OVER_DB = 15.0, 12, 6.0  # the echo of a beginning is on its way
 _FLOOR_UP_DB, _FLOOR_OVER_DB = 0.03, 4.0
 _LEAST_DB, _MOST_DB = -10.0, 15.0
 _OPEN_DB, _OPEN_UNSURE_DB = 3.0, 5.0
 _HOLD_BLOCKS = 40  # a pause between two words
-_CREDIT_BLOCKS = 8  # what one block that stands out is good for: less than any detector takes for speech
+_CREDIT_BLOCKS = 2  # how long each block keeps it open, for each dB that it stands out
 _NEW_BLOCKS = 150
 _LEAPT_BLOCKS = 10
 _MOVED_BLOCKS = 30  # what is heard right after the echo moved is taken for echo
@@ -99,7 +102,7 @@ class ResidualGate:
         self._by_far, self._by_echo = _Leak(-10.0), _Leak(0.0)
         self._floor: Sound = np.full(_BANDS, -60.0)
         self._trusted = False
-        self._age = self._hold = 0
+        self._age = self._hold = self._begun = 0
         self._moved = _MOVED_BLOCKS
 
     def hear(self, far: Sound, echo: Sound, rest: Sound, *, trusted: bool) -> bool:
@@ -134,10 +137,16 @@ class ResidualGate:
         self._hold, self._moved = 0, _LEAPT_BLOCKS
 
     def _expected(self, far: Sound, echo: Sound, left: Sound, *, trusted: bool) -> Sound:
+        before_db = float(self._by_far.held.max())
         from_far, from_echo = self._by_far.expect(far), self._by_echo.expect(echo)
+        begins = float(self._by_far.held.max()) > max(before_db, _FAR_DB) + _BEGINS_DB
+        self._begun = _BEGUN_BLOCKS if begins else max(self._begun - 1, 0)
         self.playing = bool((self._by_far.held > _FAR_DB).sum() > _BANDS // 3)
         self._floor = np.minimum(left, self._floor + _FLOOR_UP_DB)
+        if self._begun:
+            from_echo = from_far = np.maximum(from_far + _BEGUN_OVER_DB, from_echo)
         echo_left = np.minimum(from_far, from_echo) if trusted else from_far
+        echo_left = np.maximum(echo_left, self._by_echo.held - _DEEPEST_DB)
         both = np.logaddexp(echo_left * _NATURAL, (self._floor + _FLOOR_OVER_DB) * _NATURAL)
         return np.asarray(both / _NATURAL)
 
@@ -147,7 +156,8 @@ class ResidualGate:
         if self._moved:
             self._moved -= self.playing
             self._hold = 0
-        elif self.evidence_db > (_OPEN_DB if sure else _OPEN_UNSURE_DB):
-            self._hold = min(self._hold + 1 + _CREDIT_BLOCKS, _HOLD_BLOCKS)
+        over_db = self.evidence_db - (_OPEN_DB if sure else _OPEN_UNSURE_DB)
+        if not self._moved and over_db > 0:
+            self._hold = min(self._hold + 2 + int(_CREDIT_BLOCKS * over_db), _HOLD_BLOCKS)
         self.open = self._hold > 0 or not self.playing
         self.opened_blocks = self.opened_blocks + 1 if self.open and self.playing else 0

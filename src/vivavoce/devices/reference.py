@@ -24,7 +24,7 @@ _SURE = 3
 _AT_ONCE_S = 0.03
 _FOLLOW = 0.02
 _LONGEST_GAP_S = 1.0
-_PATIENCE = 20
+_PATIENCE = 4
 _SLIGHT = RATE_HZ // 10
 _ROOM = RATE_HZ // 200
 _FASTEST = 5e-4  # the worst crystals are a tenth of it
@@ -90,6 +90,8 @@ class Reference:
         self._end = 0
         self._at: float | None = None
         self._late_blocks = 0
+        self._told = 0
+        self._slipped = 0
 
     @property
     def rate(self) -> float:
@@ -124,14 +126,19 @@ class Reference:
         if self._at is not None:
             self._at -= samples
 
+    def take_slip(self) -> int:
+        """Samples by which what is taken became later since the last call, because it was told too late before."""
+        slipped, self._slipped = self._slipped, 0
+        return slipped
+
     def around(self, back: int, ahead: int) -> tuple[Sound, int]:
         """The last `back` samples that were taken and up to `ahead` more, as far as they are told; how many more these are."""
         at = round(self._at or 0)
         more = max(min(ahead, self._end - at), 0)
         start, sound = self._end - len(self._sound), np.zeros(back + more)
-        first = max(at - back, start)
-        if first < at + more:
-            sound[first - at + back :] = self._sound[first - start : at + more - start]
+        first, last = max(at - back, start), min(at + more, self._end)
+        if first < last:
+            sound[first - at + back : last - at + back] = self._sound[first - start : last - start]
         return sound, more
 
     def take(self, samples: int, at_s: float, moved_s: float = 0.0) -> Sound:
@@ -152,16 +159,17 @@ class Reference:
         late = self._at + needed - self._end
         if late > 0:
             self.missed += min(samples, int(late))
-            self._late_blocks += 1
-            if (
-                self._late_blocks > _PATIENCE and late < _SLIGHT
-            ):  # a speaker that is dry, not late, says so within that time
-                self._at -= np.ceil(late) + _ROOM
+            self._late_blocks += self._end != self._told  # of a speaker that is dry, not late, nothing is told
+            if self._late_blocks > _PATIENCE and late < _SLIGHT:
+                back = float(np.ceil(late)) + _ROOM
+                self._at -= back
+                self._slipped += round(back)
                 self._late_blocks = 0
         elif late < -_KEPT / 2:
             self._at = self._sought(at_s, samples, self._clock.next_s)
         else:
             self._late_blocks = 0
+        self._told = self._end
         taken = self._read(self._at, samples)
         self._at += samples * (1 + self._rate)
         return taken
