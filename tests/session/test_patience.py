@@ -81,6 +81,8 @@ def test_a_server_that_never_answers_a_probe_is_not_asked_for_ever() -> None:
     patience = Patience(WAITS)
     for _ in range(2):
         assert patience.probe(8.0)
+        assert patience.doubtful
+        assert patience.stalled()
         patience.severed()
         assert patience.silent_at(owed=False) is None
     assert not patience.probe(8.0)
@@ -88,11 +90,23 @@ def test_a_server_that_never_answers_a_probe_is_not_asked_for_ever() -> None:
     assert not patience.doubtful
 
 
+def test_a_probe_whose_connection_was_lost_before_its_answer_says_nothing_of_the_server() -> None:
+    patience = Patience(WAITS)
+    for _ in range(9):
+        assert patience.probe(8.0)
+        patience.severed()
+    patience.loud(9.0)
+    assert patience.doubtful
+
+
 def test_an_answer_to_a_probe_begins_the_count_anew() -> None:
     patience = Patience(WAITS)
     patience.probe(8.0)
+    patience.stalled()
     patience.heard(9.0)
-    assert all(patience.probe(10.0) for _ in range(2))
+    for _ in range(2):
+        assert patience.probe(10.0)
+        patience.stalled()
     assert not patience.probe(10.0)
 
 

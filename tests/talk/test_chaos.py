@@ -46,6 +46,14 @@ def test_nothing_is_lost_where_sessions_are_short(seed: int) -> None:
     assert not lost.anything, lost
 
 
+# 6016: a rollover while the answer to a probe was still owed; 6032, 6033: probes that a loss had overtaken counted as in vain
+@pytest.mark.parametrize("seed", [6016, 6032, 6033])
+def test_nothing_is_lost_where_there_are_twice_as_many_faults(seed: int) -> None:
+    lost = hurried(chaos.converse(Wish(seed, faults=12, life_s=30.0)))
+    assert sum(lost.faults.values()) >= 10
+    assert not lost.anything, lost
+
+
 class Forgetful(History):
     """Tells nothing of what was said."""
 

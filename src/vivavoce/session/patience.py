@@ -44,8 +44,8 @@ class Patience:
 
     @property
     def doubtful(self) -> bool:
-        """The person may have spoken, and the server has said nothing since."""
-        return self._loud_at is not None
+        """The person may have spoken, and the server has said nothing since; or it owes the answer to a probe."""
+        return self._loud_at is not None or self._answer_by is not None
 
     @property
     def probe_at(self) -> float | None:
@@ -59,7 +59,6 @@ class Patience:
         if self._waits.stall_s is None or self._probes_in_vain >= self._waits.stalls:
             return False
         self._answer_by = now + self._waits.stall_s / 2 + backlog_s
-        self._probes_in_vain += 1
         return True
 
     def severed(self) -> None:
@@ -78,6 +77,7 @@ class Patience:
     def stalled(self) -> bool:
         """The silence has lasted too long. True when a new connection may help; a few were tried in vain otherwise."""
         self._stalls += 1
+        self._probes_in_vain += self._answer_by is not None  # one that a loss has overtaken says nothing of the server
         return self._stalls <= self._waits.stalls
 
     @property
