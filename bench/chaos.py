@@ -55,6 +55,7 @@ from vivavoce.testing import (
     Fault,
     RealtimeServer,
     Reply,
+    SpokenEar,
     Twice,
     hurried,
     random_faults,
@@ -196,13 +197,14 @@ class Lost:
 
 @dataclass(frozen=True)
 class Wish:
-    """One conversation; `make` another session, to see that what it loses is found."""
+    """One conversation; `make` another session, to see that what it loses is found; `confirmed`: we judge what interrupts."""
 
     seed: int
     turns: int = 20
     faults: int = 6
     life_s: float = LIFE_S
     make: Callable[[Settings], Session] = Session
+    confirmed: bool = False
 
 
 def turn(number: int) -> bytes:
@@ -233,8 +235,11 @@ async def converse(wish: Wish) -> Lost:
     async with RealtimeServer(behaving, faults=faults_of(seed, wish.faults)) as server:
         person.is_heard = lambda: server.now - last_heard(server).pieces[-1].t < HEARS_S
         choice = Choice(kind="custom", address=server.url, url=server.url, model="scripted")
-        session = wish.make(Settings(transcription_model="w", timeouts=Timeouts.of(("custom", "azure")[seed % 2])))
-        parts = Parts(session, wire_for(choice), microphone, WavSpeaker(None, clock=clock), person, performer=person)
+        waits = Timeouts.of(("custom", "azure")[seed % 2])
+        session = wish.make(Settings(transcription_model="w", confirm_barge_in=wish.confirmed, timeouts=waits))
+        ear = SpokenEar() if wish.confirmed else None
+        speaker = WavSpeaker(None, clock=clock)
+        parts = Parts(session, wire_for(choice), microphone, speaker, person, performer=person, ear=ear)
         try:
             async with asyncio.timeout(HANG_S):
                 outcome = await run(parts)
@@ -314,11 +319,12 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--at-once", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--confirmed", action="store_true", help="a detector judges what interrupts (`SpokenEar`)")
     parser.add_argument("--json", action="store_true")
     wishes = parser.parse_args()
     seeds = [wishes.seed] if wishes.seed else list(range(wishes.first_seed, wishes.first_seed + wishes.conversations))
     began = time.monotonic()
-    wanted = [Wish(seed, wishes.turns, wishes.faults, wishes.life) for seed in seeds]
+    wanted = [Wish(seed, wishes.turns, wishes.faults, wishes.life, confirmed=wishes.confirmed) for seed in seeds]
     if len(wanted) == 1:
         found = [one(wanted[0])]
     else:

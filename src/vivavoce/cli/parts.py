@@ -38,9 +38,6 @@ from vivavoce.tools import load as load_tools
 if TYPE_CHECKING:
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 
-_LEAVE_TURNS_TO_US = frozenset(
-    {"openai", "azure", "offline"}
-)  # `create_response` and `interrupt_response` are documented there
 _SOUND_FILES = frozenset({".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".aiff", ".aif", ".wma", ".wave"})
 _OFFLINE_PACKAGES = ("ctranslate2", "tokenizers", "onnxruntime", "xllamacpp", "hibari")
 
@@ -78,7 +75,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         speaker = _speaker(wishes.speaker, [line.name for line in lines if isinstance(line, Recording)])
         opened.push_async_callback(speaker.close)
         _keep_echo_out(wishes, screen, microphone, speaker)
-        ear = _ear(wishes, choice, microphone)
+        ear = _ear(wishes, microphone)
         settings = replace(
             settings,
             noise_reduction=_noise_reduction(wishes, choice, microphone, speaker),
@@ -311,17 +308,14 @@ def _keep_echo_out(wishes: Wishes, screen: Screen, microphone: Microphone, speak
         cards[0].process(control, cards[1], control.news)
 
 
-def _ear(wishes: Wishes, choice: choose.Choice, microphone: Microphone) -> Ear | None:
-    """Who judges what interrupts; None where the server decides, and where nobody is heard."""
-    deaf = wishes.push_to_talk or isinstance(microphone, MemoryMicrophone)
-    if deaf and wishes.barge_in == "confirmed":
+def _ear(wishes: Wishes, microphone: Microphone) -> Ear | None:
+    """Who judges what interrupts; None where the server decides."""
+    if wishes.barge_in == "at-once":
+        return None
+    if wishes.push_to_talk or isinstance(microphone, MemoryMicrophone):
         raise BadSettings(
             "--barge-in confirmed needs a microphone that is always open: leave --push-to-talk and --mic none out."
         )
-    if deaf or wishes.barge_in == "at-once":
-        return None
-    if wishes.barge_in == "auto" and choice.kind not in _LEAVE_TURNS_TO_US:
-        return None
     from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  numpy, which a typed talk does not need
 
     return BargeInDetector()

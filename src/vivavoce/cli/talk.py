@@ -55,7 +55,7 @@ class Wishes:
     push_to_talk: bool
     echo: Literal["auto", "cancel", "gate", "off"]
     noise_reduction: str
-    barge_in: Literal["auto", "confirmed", "at-once"]
+    barge_in: Literal["at-once", "confirmed"]
     max_minutes: float | None
     tape: Path | None
     brain: str
@@ -139,10 +139,11 @@ class _OrderedCommand(click.Command):
 )
 @click.option(
     "--barge-in",
-    type=click.Choice(["auto", "confirmed", "at-once"]),
-    default="auto",
+    type=click.Choice(["at-once", "confirmed"]),
+    default="at-once",
     show_default=True,
-    help="Whether a cough or an 'mm-hm' only makes the assistant quieter, and words stop it; or every sound does.",
+    help="What stops the assistant: every sound that the server takes for speech; or only what is confirmed to be words, "
+    "while a cough or an 'mm-hm' makes it quieter for a moment.",
 )
 @click.option(
     "--push-to-talk", is_flag=True, help="You say when you speak: press space or Enter, and again when you are done."
