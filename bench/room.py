@@ -2,10 +2,10 @@
 
     python -m bench.room [--talks 5] [--echo auto] [--barge-in at-once]     (needs pulseaudio, all extras, the models)
 
-Each talk is a `viva talk --server offline` on the virtual card, with a loopback of 60 ms from speaker to microphone as a room. Two
-recorded requests are spoken into the microphone; the second is for a story, and over that story a third person speaks. Counted: starts
-of speech that nobody made, replies cut for nothing, whether the person who speaks over the story interrupts it. Run it on a quiet machine:
-where the sound server or PortAudio run dry, times jump, and the canceller has to begin anew.
+Each talk is a `viva talk --server offline` on the virtual card, with a loopback of 60 ms from speaker to microphone as a room.
+Two recorded requests are spoken into the microphone; the second is for a story, and over that story a third person speaks.
+Counted: starts of speech that nobody made, replies cut for nothing, whether the person who speaks over the story interrupts it.
+Run it on a quiet machine: where the sound server or PortAudio run dry, times jump, and the canceller has to begin anew.
 """
 
 from __future__ import annotations
