@@ -1,6 +1,6 @@
 """Two hours of talk with a new session every two minutes, beside the same talk in one session.
 
-    python bench/long.py [--minutes 120] [--life 240] [--json]
+    python -m bench.long [--minutes 120] [--life 240] [--json]
 
 A person says "turn 1", "turn 2" ... every ten seconds to a server on loopback that behaves (`vivavoce.testing`), through a whole
 talk, in a loop whose time leaps (`hurried`). In one run sessions live for `--life` seconds,
@@ -21,10 +21,11 @@ import contextlib
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from bench.caller import EVERY_S, REPLY_MS, TURN_MS, Caller
 
 from vivavoce.choose import Choice
 from vivavoce.devices.queued import QueuedMicrophone
@@ -32,16 +33,11 @@ from vivavoce.devices.wav import WavSpeaker
 from vivavoce.engine.stages import Prompt
 from vivavoce.live import Parts, run
 from vivavoce.pcm import samples_to_ms
-from vivavoce.session.happenings import AssistantSaid, Happening, Ready, Reconnecting, Renewed
 from vivavoce.session.session import Session
 from vivavoce.session.settings import Settings, Timeouts
 from vivavoce.testing import RealtimeServer, Reply, hurried, spoken
 from vivavoce.testing import Talk as Behaving
 from vivavoce.wire.factory import wire_for
-
-EVERY_S = 10.0
-TURN_MS = 600
-REPLY_MS = 2_000
 
 
 class CountingSpeaker(WavSpeaker):
@@ -67,48 +63,6 @@ class CountingSpeaker(WavSpeaker):
             inside = max(inside, self._silent + first)
         self.longest_gap = max(self.longest_gap, inside)
         self._silent = len(sound) - 1 - last
-
-
-@dataclass
-class Caller:
-    """Says a turn every ten seconds."""
-
-    microphone: QueuedMicrophone
-    turns: int
-    heard_whole: int = 0
-    renewed: int = 0
-    lost: int = 0
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def saw(self, what: Happening) -> None:
-        """A line was shown."""
-        match what:
-            case Ready():
-                self.ready.set()
-            case AssistantSaid():
-                self.heard_whole += not what.interrupted and what.heard_ms == REPLY_MS
-            case Renewed():
-                self.renewed += 1
-            case Reconnecting():
-                self.lost += 1
-            case _:
-                pass
-
-    def heard(self, item_id: str, ms: int) -> None:
-        """The speaker reported."""
-
-    def show(self, happening: Happening, t: float, out_ms: int | None) -> None:
-        """A screen nobody reads."""
-
-    async def perform(self, talk: Any) -> None:
-        """Speak all turns, then leave."""
-        await self.ready.wait()
-        now = asyncio.get_running_loop().time
-        began = now()
-        for number in range(1, self.turns + 1):
-            self.microphone.say(spoken(f"turn {number}.", TURN_MS))
-            await asyncio.sleep(max(began + number * EVERY_S - now(), 0.0))
-        talk.leave_when_quiet("script_done")
 
 
 @dataclass
@@ -145,7 +99,7 @@ async def hold(minutes: float, life_s: float) -> Found:
     """One talk."""
     clock = asyncio.get_running_loop().time
     microphone, speaker = QueuedMicrophone(clock=clock), CountingSpeaker(clock)
-    caller = Caller(microphone, int(minutes * 60 / EVERY_S))
+    caller = Caller(microphone, int(minutes * 60 / EVERY_S), lambda number: spoken(f"turn {number}.", TURN_MS))
     async with RealtimeServer(Behaving(answer=answer, pace=3.0, lasts_s=life_s), keep_sound=False) as server:
         wire = wire_for(Choice(kind="custom", address=server.url, url=server.url, model="scripted"))
         session = Session(Settings(transcription_model="w", timeouts=Timeouts.of("custom")))

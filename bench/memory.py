@@ -24,19 +24,17 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
 
+from bench.caller import EVERY_S, TURN_MS, Caller
+
 from vivavoce.choose import Choice
 from vivavoce.devices.queued import QueuedMicrophone
 from vivavoce.devices.wav import WavSpeaker
 from vivavoce.live import Parts, run
 from vivavoce.pcm import ms_to_bytes
-from vivavoce.session.happenings import AssistantSaid, Happening, Ready, Reconnecting, Renewed
 from vivavoce.session.session import Session
 from vivavoce.session.settings import Settings, Timeouts
 from vivavoce.wire.factory import wire_for
 
-EVERY_S = 10.0
-TURN_MS = 600
-REPLY_MS = 2_000
 WARM_S = 300.0
 LOOK_S = 1_200.0
 NEVER = float("inf")
@@ -107,47 +105,6 @@ def serve(other: Connection, news: Connection, life_s: float, turns: int, sounds
 # ---- the client
 
 
-class Caller:
-    """Says a turn every ten seconds; screen and performer of the talk."""
-
-    def __init__(self, microphone: QueuedMicrophone, turns: int, sounds: IO[bytes]) -> None:
-        self._microphone = microphone
-        self._turns = turns
-        self._sounds = sounds
-        self._ready = asyncio.Event()
-        self.heard_whole = self.renewed = self.lost = 0
-
-    def saw(self, what: Happening) -> None:
-        """A line was shown."""
-        match what:
-            case Ready():
-                self._ready.set()
-            case AssistantSaid():
-                self.heard_whole += not what.interrupted and what.heard_ms == REPLY_MS
-            case Renewed():
-                self.renewed += 1
-            case Reconnecting():
-                self.lost += 1
-            case _:
-                pass
-
-    def heard(self, item_id: str, ms: int) -> None:
-        """The speaker reported."""
-
-    def show(self, happening: Happening, t: float, out_ms: int | None) -> None:
-        """A screen nobody reads."""
-
-    async def perform(self, talk: Any) -> None:
-        """Speak all turns, then leave."""
-        await self._ready.wait()
-        now = asyncio.get_running_loop().time
-        began = now()
-        for number in range(1, self._turns + 1):
-            self._microphone.say(self._sounds.read(ms_to_bytes(TURN_MS)))
-            await asyncio.sleep(max(began + number * EVERY_S - now(), 0.0))
-        talk.leave_when_quiet("script_done")
-
-
 def resident_kb() -> int:
     """Resident memory of this process, as it is."""
     status = Path("/proc/self/status").read_text()
@@ -168,7 +125,7 @@ async def talk(url: str, minutes: float, sounds: IO[bytes]) -> tuple[Caller, Ses
     """The whole talk."""
     clock = asyncio.get_running_loop().time
     microphone = QueuedMicrophone(clock=clock)
-    caller = Caller(microphone, int(minutes * 60 / EVERY_S), sounds)
+    caller = Caller(microphone, int(minutes * 60 / EVERY_S), lambda _: sounds.read(ms_to_bytes(TURN_MS)))
     session = Session(Settings(transcription_model="w", timeouts=Timeouts.of("custom")))
     wire = wire_for(Choice(kind="custom", address=url, url=url, model="scripted"))
     memory: dict[int, int] = {}
