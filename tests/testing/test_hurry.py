@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 
@@ -73,3 +74,21 @@ def test_a_time_out_of_something_that_never_comes_is_over_at_once() -> None:
         return asyncio.get_running_loop().time()
 
     assert hurried(wait()) == pytest.approx(500)
+
+
+def test_a_thread_is_waited_for_in_the_end() -> None:
+    done = []
+
+    def work() -> None:
+        time.sleep(0.05)
+        done.append(1)
+
+    async def begin() -> None:
+        task = asyncio.create_task(asyncio.to_thread(work))
+        await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    hurried(begin())
+    assert done == [1]

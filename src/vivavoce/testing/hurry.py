@@ -51,6 +51,11 @@ class HurryingLoop(asyncio.SelectorEventLoop):
         """Seconds, as this loop counts them."""
         return self._looking.leapt_s
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # asyncio's own name
+        """Wait for the threads of `asyncio.to_thread`, however long they take: a time-out would leap past them (Python 3.12)."""
+        del timeout
+        await super().shutdown_default_executor()
+
 
 def hurried(main: Coroutine[Any, Any, Result]) -> Result:
     """`asyncio.run` in a hurry."""
