@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from vivavoce.script import Line, Recording, Script, Typed
-from vivavoce.session.happenings import Ready, SpeechBegan
+from vivavoce.session.happenings import AssistantSaid, Errored, Ready, SpeechBegan
 from vivavoce.testing.hurry import hurried
 
 READY = Ready("s", "m", "i")
@@ -53,6 +53,10 @@ def perform(talk: Talk, lines: list[Line], *levers: tuple[float, str], stay: boo
                     talk.speaking = False
                 case ["quiet"]:
                     talk.quiet = True
+                case ["fails"]:
+                    script.saw(Errored("c", "It failed.", fatal=False))
+                case ["answers"]:
+                    script.saw(AssistantSaid("a", "Yes.", "Yes.", 100, interrupted=False))
                 case ["heard", item]:
                     script.heard(item, 20)
                 case _:
@@ -144,3 +148,10 @@ def test_a_recording_nobody_notices_is_told_and_does_not_hang_the_talk() -> None
 
 def test_a_script_beside_a_person_does_not_end_the_talk() -> None:
     assert perform(Talk(), [Typed("one")], (0, "ready"), (0.1, "quiet"), stay=True) == ["typed one"]
+
+
+def test_a_script_of_which_nothing_was_answered_for_an_error_ends_with_no_reply() -> None:
+    failed = [(0.1, "ready"), (0.1, "fails"), (0.1, "quiet")]
+    assert perform(Talk(), [Typed("one")], *failed)[-1] == "left no_reply"
+    answered = [(0.1, "ready"), (0.1, "fails"), (0.1, "answers"), (0.1, "quiet")]
+    assert perform(Talk(), [Typed("one")], *answered)[-1] == "left script_done"

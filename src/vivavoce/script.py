@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vivavoce.errors import Reason
-from vivavoce.session.happenings import Happening, Ready, SpeechBegan
+from vivavoce.session.happenings import AssistantSaid, Called, Errored, Happening, Ready, SpeechBegan
 
 PAUSE_S = 0.5
 _LOOK_S = 0.01
@@ -73,7 +73,7 @@ class Stage(Protocol):
 
 
 class Script:
-    """The lines of one talk, in order; afterwards the talk ends with `script_done`."""
+    """The lines of one talk, in order; afterwards it ends with `script_done`, or with `no_reply` where nothing but errors came."""
 
     def __init__(self, lines: Sequence[Line], voice: Voice | None = None, *, stay: bool = False) -> None:
         """`voice` is needed for recordings; `stay`: somebody else goes on talking, do not end the talk."""
@@ -82,6 +82,7 @@ class Script:
         self._voice = voice
         self._ready = asyncio.Event()
         self._turn_seen = False
+        self._replies = self._errors = 0
         self._answered: set[str] = set()
         self._first_sound: float | None = None
         self._sent_at: float | None = None
@@ -92,6 +93,8 @@ class Script:
             self._ready.set()
         elif isinstance(what, SpeechBegan):
             self._turn_seen = True
+        self._replies += isinstance(what, AssistantSaid | Called)
+        self._errors += isinstance(what, Errored) and not what.expected
 
     def heard(self, item_id: str, ms: int) -> None:
         """The speaker reported: `ms` of this item were heard by now."""
@@ -109,7 +112,7 @@ class Script:
             self._speak(talk, line)
         await self._until(lambda: self._done(talk))
         if not self._stay:
-            talk.leave_when_quiet("script_done")
+            talk.leave_when_quiet("no_reply" if self._errors and not self._replies else "script_done")
 
     async def _turn_to(self, talk: Stage, line: Line) -> None:
         """Wait for the moment at which this line begins."""

@@ -570,3 +570,34 @@ def test_of_many_turns_only_the_last_are_remembered() -> None:
         talk.says(*turn(f"u{number}"))
         judges(talk, SOUND, NOTHING)
     assert len(talk.session._state.barge_in._past) == 64
+
+
+def test_a_reply_that_was_cut_for_nobody_is_taken_up_again() -> None:
+    talk = speaking()
+    judges(talk, SOUND, SPEECH)
+    talk.hushed("a", 420)
+    talk.says(done("R", "cancelled"))
+    talk.wait(1.9)
+    assert talk.words(CreateResponse) == []
+    talk.wait(0.2)
+    assert len(talk.words(CreateResponse)) == 1
+
+
+@pytest.mark.parametrize("by", ["turn", "typed", "loss", "goodbye"])
+def test_a_reply_that_was_cut_for_somebody_is_not(by: str) -> None:
+    talk = speaking()
+    judges(talk, SOUND, SPEECH)
+    talk.hushed("a", 420)
+    talk.says(done("R", "cancelled"))
+    match by:
+        case "turn":
+            talk.says(began("v"))
+        case "typed":
+            talk.types("go on")
+        case "goodbye":
+            talk.do(talk.session.leave_when_quiet, "goodbye")
+        case _:
+            talk.do(talk.session.gone, "lost", "gone", "lost")
+    talk.forget()
+    talk.wait(3)
+    assert talk.words(CreateResponse) == []

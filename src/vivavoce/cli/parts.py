@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 
 _SOUND_FILES = frozenset({".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".aiff", ".aif", ".wma", ".wave"})
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?")
 _OFFLINE_PACKAGES = ("ctranslate2", "tokenizers", "onnxruntime", "xllamacpp", "hibari")
 
 
@@ -88,8 +90,9 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     )
     script = Script(lines, voice, stay=devices) if lines else None
     button = presses(sys.stdin.fileno()) if wishes.push_to_talk else None
-    typed = _typed(screen, microphone, speaker) if _has_keyboard() and button is None else None
     typed_only = not lines and isinstance(microphone, MemoryMicrophone)
+    has_lines = _has_keyboard() and button is None
+    typed = _typed(screen, microphone, speaker, ends=typed_only) if has_lines else None
     return Parts(
         Session(settings),
         wire,
@@ -114,13 +117,13 @@ def _has_keyboard() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def _typed(screen: Screen, microphone: Microphone, speaker: Speaker) -> AsyncIterator[str]:
+def _typed(screen: Screen, microphone: Microphone, speaker: Speaker, *, ends: bool) -> AsyncIterator[str]:
     """The lines of the terminal that are turns; commands among them act on microphone and speaker."""
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker  # noqa: PLC0415  only a terminal needs it
 
     ears = microphone if isinstance(microphone, SoundCardMicrophone) else None
     mouth = speaker if isinstance(speaker, SoundCardSpeaker) else None
-    return turns(typed_lines(sys.stdin.fileno()), ears, mouth, lambda line: _announce(screen, line))
+    return turns(typed_lines(sys.stdin.fileno(), ends=ends), ears, mouth, lambda line: _announce(screen, line))
 
 
 def _brain_is_away(wishes: Wishes) -> bool:
@@ -152,13 +155,22 @@ def _toolbox(wishes: Wishes, screen: Screen, started: float) -> Toolbox:
     return Toolbox(tools)
 
 
+def _language(wishes: Wishes) -> str | None:
+    """As given. Raises `BadSettings` where it cannot be one."""
+    if wishes.language is not None and not _LANGUAGE.fullmatch(wishes.language):
+        raise BadSettings(
+            f"--language {wishes.language} is no language code: give two letters, such as en or de (ISO 639-1)."
+        )
+    return wishes.language
+
+
 def _settings(wishes: Wishes, choice: choose.Choice, toolbox: Toolbox) -> Settings:
     return Settings(
         server=choice.kind,
         model=choice.model,
         instructions=_instructions(wishes.instructions),
         voice=wishes.voice,
-        language=wishes.language,
+        language=_language(wishes),
         transcription_model=choice.transcription_model or None,
         transcription_tentative=choice.transcription_tentative,
         threshold=wishes.threshold,
@@ -256,7 +268,8 @@ def _microphone(wishes: Wishes, lines: list[Line]) -> tuple[QueuedMicrophone | N
     try:
         return None, SoundCardMicrophone(_device(name))
     except NoDevice as error:
-        raise NoDevice(f"{_no_such_file(name)}{error}") from error
+        instead = " Type instead with --mic none, or let a recording speak: --mic FILE." * (name == "default")
+        raise NoDevice(f"{_no_such_file(name)}{error}{instead}") from error
 
 
 def _no_such_file(name: str) -> str:
@@ -292,7 +305,8 @@ def _speaker(name: str, recordings: Sequence[str]) -> Speaker:
         return SoundCardSpeaker(_device(name))
     except NoDevice as error:
         taken = f"A file ends in .wav, so {name!r} was taken for a device. " if _looks_like_a_file(name) else ""
-        raise NoDevice(f"{taken}{error}") from error
+        instead = " Without one: --speaker none, or a file: --speaker answer.wav." * (name == "default")
+        raise NoDevice(f"{taken}{error}{instead}") from error
 
 
 def _keep_echo_out(wishes: Wishes, screen: Screen, microphone: Microphone, speaker: Speaker) -> None:

@@ -7,9 +7,11 @@ ran dry, two of them 3 %.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from vivavoce.devices.host import Call, Device, DeviceFault, Format, Kind, Strea
 from vivavoce.devices.pulse import Defaults
 from vivavoce.errors import NoDevice
 
+_STDERR = threading.Lock()
 _FORMAT_CODES = {-9999, -9998, -9997, -9994}
 """Unanticipated host error, invalid channel count, invalid sample rate, sample format not supported."""
 
@@ -35,6 +38,37 @@ def library() -> Any:
     return sounddevice
 
 
+@functools.cache
+def _quiet_alsa() -> None:
+    """ALSA writes its faults to stderr, over the talk on the screen; what matters of them we tell."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # no ALSA, or not the one we know: it stays as loud as it is
+            alsa, libc = ctypes.CDLL("libasound.so.2"), ctypes.CDLL(None)
+            # any function of C that does nothing: one of Python would make the audio thread wait for the interpreter
+            alsa.snd_lib_error_set_handler(ctypes.cast(libc.getpid, ctypes.c_void_p))
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """PortAudio has no such handler, and writes several lines for each try while a sound server is gone: not in this block."""
+    if sys.platform != "linux":
+        yield
+        return
+    with _STDERR:
+        try:
+            kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        except OSError:  # no stderr at all
+            yield
+            return
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
+
+
 class PortAudio:
     """The sound system of this machine. One per process: PortAudio has one list of devices, and `renew` ends every stream."""
 
@@ -44,6 +78,7 @@ class PortAudio:
     def __init__(self) -> None:
         """Raises `NoDevice` where PortAudio is not installed."""
         self._sd = library()
+        _quiet_alsa()
         self._defaults = Defaults() if sys.platform == "linux" else None
 
     def now(self) -> float:
@@ -83,7 +118,8 @@ class PortAudio:
         """Whether the device opens with this rate and number of channels, tried out."""
         check = self._sd.check_input_settings if kind == "input" else self._sd.check_output_settings
         try:
-            check(index, channels=channels, dtype="int16", samplerate=rate_hz)
+            with _quiet_stderr():
+                check(index, channels=channels, dtype="int16", samplerate=rate_hz)
         except (self._sd.PortAudioError, ValueError):
             return False
         return True
@@ -91,7 +127,7 @@ class PortAudio:
     def open(self, kind: Kind, index: int, form: Format, call: Call, finished: Callable[[], None]) -> Stream:
         """Open, not yet started. Raises `DeviceFault`."""
         make = self._sd.RawInputStream if kind == "input" else self._sd.RawOutputStream
-        with _faults(self._sd):
+        with _quiet_stderr(), _faults(self._sd):
             return _Opened(
                 self._sd,
                 make(
@@ -110,7 +146,7 @@ class PortAudio:
         """Terminate PortAudio and begin again: it looks for devices only then. Raises `DeviceFault`."""
         if not _alsa_is_configured():
             raise DeviceFault("ALSA has no configuration just now")
-        with _faults(self._sd):
+        with _quiet_stderr(), _faults(self._sd):
             # its makers' own answer (python-sounddevice #125): there is no public name for it
             if self._sd._initialized:  # noqa: SLF001  not so when the last renewal failed half-way
                 self._sd._terminate()  # noqa: SLF001

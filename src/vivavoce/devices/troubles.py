@@ -51,4 +51,8 @@ class Troubles:
         for code in ripe:
             self._told[code] = now
         said = [self._said.popleft() for _ in range(len(self._said))]
-        return said + [Trouble(code, SENTENCES[code].format(n=self._counts.pop(code))) for code in ripe]
+        return said + [Trouble(code, _sentence(code, self._counts.pop(code))) for code in ripe]
+
+
+def _sentence(code: str, n: int) -> str:
+    return SENTENCES[code].format(n=n).replace(" 1 times", " once")

@@ -90,6 +90,7 @@ class BargeIn:
         self._released: list[ServerEvent] = []
         self._deleted: list[str] = []
         self._nobody = False
+        self._cut_at: float | None = None  # a reply was cut for a person of whom the server has said nothing yet
         self._world: list[Effect] = []
 
     # ---- out
@@ -178,6 +179,7 @@ class BargeIn:
         if turn is None:
             if not item_id or not isinstance(event, _Person):
                 return False
+            self._cut_at = None
             turn = self._begun(item_id, now, over=over)
         match turn.fate:
             case _Fate.TURN:
@@ -223,7 +225,12 @@ class BargeIn:
     # ---- time, and what happens meanwhile
 
     def deadline(self) -> float | None:
-        """When `due` has something to do."""
+        """When `due` or `unfounded` has something to do."""
+        waits = [self._due_at, None if self._cut_at is None else self._cut_at + self._waits.dismissed_s]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    @property
+    def _due_at(self) -> float | None:
         if self._doubts:
             return self._since + (self._waits.hold_s if self._share == LOW else self._waits.judged_s)
         return min((self._believed_at(turn) for turn in self._kept.values()), default=None)
@@ -236,7 +243,7 @@ class BargeIn:
 
     def due(self, now: float) -> bool:
         """Time passes. True when what is heard is speech, because nobody says otherwise."""
-        by = self.deadline()
+        by = self._due_at
         if by is None or now < by:
             return False
         if self._doubts and now < self._since + self._waits.judged_s:
@@ -255,8 +262,20 @@ class BargeIn:
         for item_id in [item_id for item_id, turn in self._kept.items() if not turn.heard]:
             self._release(item_id)
 
+    def was_cut(self, now: float) -> None:
+        """A reply was cut for what is heard: the server will hear a turn."""
+        self._cut_at = now
+
+    def unfounded(self, now: float) -> bool:
+        """A reply was cut, and the server hears nobody: the rest of it is to be asked for. True once."""
+        due = self._cut_at is not None and now >= self._cut_at + self._waits.dismissed_s
+        if due:
+            self._cut_at = None
+        return due
+
     def cut(self) -> None:
         """The reply was interrupted: what comes next is loud."""
+        self._cut_at = None
         self._sound = None if self._doubts else self._sound
         self._loudness(FULL)
 
@@ -268,6 +287,7 @@ class BargeIn:
 
     def sever(self) -> None:
         """The connection is gone, and its turns with it."""
+        self._cut_at = None
         self._kept.clear()
         self._past.clear()
         self._deleted.clear()

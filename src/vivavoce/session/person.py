@@ -57,6 +57,7 @@ class Person:
         if self._state.speech.sounding:
             self._state.interrupt(cancel=True)
             self._state.patience.nothing_owed()
+            self._state.barge_in.was_cut(self._state.now)
         else:
             self._state.barge_in.cut()
 

@@ -142,6 +142,8 @@ class Session:
         state.tell(state.continuity.heard_out(now))
         if state.barge_in.due(now):
             self._person.confirm()
+        if state.barge_in.unfounded(now) and not state.farewell.reason:
+            state.ask({})
         if state.continuity.given_up(now):
             self._lifeline.give_up("no_connection", "The last try had no outcome.")
         elif silence:

@@ -11,8 +11,11 @@ from collections.abc import AsyncIterator
 _CHUNK = 4096
 
 
-async def typed_lines(fd: int) -> AsyncIterator[str]:
-    """The lines of file descriptor `fd` as they are typed, until its end. The reading thread dies with the program."""
+async def typed_lines(fd: int, *, ends: bool = True) -> AsyncIterator[str]:
+    """The lines of file descriptor `fd` as they are typed, until its end. The reading thread dies with the program.
+
+    `ends`: Ctrl-D on a terminal is the end; otherwise it means nothing, and only a terminal that is gone ends the lines.
+    """
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()
 
@@ -26,7 +29,7 @@ async def typed_lines(fd: int) -> AsyncIterator[str]:
         # os.read, not sys.stdin: a daemon thread inside a buffered reader makes the interpreter abort at its end
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         held = ""
-        while chunk := _read(fd):
+        while (chunk := _read(fd)) or (not ends and chunk is not None and os.isatty(fd)):
             *whole, held = (held + decoder.decode(chunk)).split("\n")
             for line in whole:
                 deliver(line.rstrip("\r"))
@@ -37,8 +40,8 @@ async def typed_lines(fd: int) -> AsyncIterator[str]:
         yield line
 
 
-def _read(fd: int) -> bytes:
+def _read(fd: int) -> bytes | None:
     try:
         return os.read(fd, _CHUNK)
     except OSError:
-        return b""  # the terminal is gone; so are its lines
+        return None  # the terminal is gone; so are its lines
