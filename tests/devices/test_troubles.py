@@ -9,12 +9,12 @@ def test_a_flood_is_told_at_once_and_then_every_ten_seconds_with_its_count() -> 
     troubles, told = Troubles(clock), []
     for _ in range(3000):
         troubles.note("speaker_underrun")
-        told += [(clock.now_s, t.message.split(" times")[0]) for t in troubles.drain()]
+        told += [(clock.now_s, t.message.split(":")[0]) for t in troubles.drain()]
         clock.now_s += 1 / 128  # exact in binary
     assert [(round(t), said) for t, said in told] == [
-        (0, "The speaker ran dry 1"),
-        (10, "The speaker ran dry 1280"),
-        (20, "The speaker ran dry 1280"),
+        (0, "The speaker ran dry once"),
+        (10, "The speaker ran dry 1280 times"),
+        (20, "The speaker ran dry 1280 times"),
     ]
 
 
