@@ -215,7 +215,6 @@ def drawn(count: int, seed: int) -> list[Clip]:
 async def talking(server: RealtimeServer, lines: Lines) -> AsyncIterator[Talk]:
     """A talk on the sound card."""
     from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  after the card is there
-
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker  # noqa: PLC0415
 
     async def no_key() -> dict[str, str]:
