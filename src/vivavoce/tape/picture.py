@@ -232,7 +232,7 @@ class _Row:
                 self._axes.axvline(mark.at_s, color=_LOST, lw=1.2, ls=":")
                 label, colour = "renewed", _LOST
             case _:
-                self._axes.plot(mark.at_s, _EVENT - 0.09, marker="^", color=_LOST, ms=5, zorder=4)
+                self._axes.plot(mark.at_s, _EVENT - 0.09, marker="^", color=_LOST, ms=5, zorder=4, clip_on=False)
                 colour = _LOST
         if self._has(mark.at_s):
             behind_s = max(mark.end_s, mark.at_s + self._seconds(_LEAST_BOX_IN)) if mark.kind == "call" else mark.at_s
