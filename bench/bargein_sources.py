@@ -34,6 +34,7 @@ import hashlib
 import math
 import re
 import subprocess
+import tempfile
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ from vivavoce.devices.wav import load
 from vivavoce.errors import BadSettings
 from vivavoce.pcm import RATE_HZ
 
-FOLDER = Path("/tmp/bargein-data")  # noqa: S108  hundreds of megabytes that are no part of the project
+FOLDER = Path(tempfile.gettempdir()) / "bargein-data"  # hundreds of megabytes that are no part of the project
 _PACKAGES = (
     "hedgewars-data fillets-ng-data-cs fillets-ng-data-nl asterisk-core-sounds-en-wav asterisk-core-sounds-es-wav "
     "asterisk-core-sounds-fr-wav asterisk-core-sounds-it-wav asterisk-core-sounds-ru-wav klettres-data ktuberling-data "
