@@ -3,7 +3,8 @@
     python -m bench.bargein [--alone 250] [--over 50] [--split test] [--plot docs/sound-bargein.svg]
 
 (from the top of the project; needs the extras `echo` and `offline`, `pip install scipy`, matplotlib for the plot, and the packages
-that bench/bargein_sources.py names; makes the sounds and scenes that are not there yet in `bargein-data` in the folder for temporary files.)
+that bench/bargein_sources.py names; makes the sounds and scenes that are not there yet, in a folder `bargein-data` beside the
+temporary files.)
 
 The set is described in bench/bargein_sources.py (who and what) and bench/bargein_scenes.py (how it is heard). Figures:
 
