@@ -887,6 +887,8 @@ def test_sound_of_an_outage_is_listened_to_before_it_is_quiet() -> None:
     come_back(talk)
     assert not talk.session.quiet
     talk.wait(5.0)
+    assert not talk.session.quiet, "it was asked whether it lives"
+    talk.says(said.SessionUpdated({"id": "sess_2"}))
     assert talk.session.quiet
     assert talk.words(CreateResponse) == []
 
@@ -982,6 +984,7 @@ def test_two_swaps_in_a_row_do_not_begin_the_listening_anew() -> None:
     assert len(talk.deeds(Swap)) == 2
     assert not talk.session.quiet
     talk.wait(0.2)
+    talk.says(said.SessionUpdated({"id": "sess_3"}))
     assert talk.session.quiet
 
 
@@ -1155,3 +1158,14 @@ def test_words_that_came_before_their_sound_were_not_heard_because_the_connectio
     (line,) = talk.shown(AssistantSaid)
     assert 0 < len(line.heard_text) <= 800 / 45
     assert sentence.startswith(line.heard_text)
+
+
+def test_a_talk_is_not_quiet_while_the_server_owes_a_sign_of_life() -> None:
+    talk = Conversation(WRITTEN)
+    talk.do(talk.session.hear, b"\0\x40" * 4800)
+    assert talk.session.quiet
+    talk.wait(5.1)
+    assert talk.words(UpdateSession) != []
+    assert not talk.session.quiet
+    talk.says(said.SessionUpdated({"id": "sess_1"}))
+    assert talk.session.quiet

@@ -43,6 +43,11 @@ class Patience:
             self._loud_at = now
 
     @property
+    def asked(self) -> bool:
+        """The server was asked for a sign of life, and has given none yet."""
+        return self._answer_by is not None
+
+    @property
     def doubtful(self) -> bool:
         """The person may have spoken, and the server has said nothing since; or it owes the answer to a probe."""
         return self._loud_at is not None or self._answer_by is not None

@@ -82,7 +82,7 @@ class Session:
     def quiet(self) -> bool:
         """Ready, nobody speaks, no reply is owed, all that came was heard."""
         state = self._state
-        ready = state.stage is Stage.READY and state.floor is Floor.QUIET
+        ready = state.stage is Stage.READY and state.floor is Floor.QUIET and not state.patience.asked
         return ready and not state.continuity.kept.rehearing and not state.barge_in.open
 
     # ---- time
