@@ -42,6 +42,11 @@ class Drawn:
     scene: Scene
     spans: list[Span]
 
+    def without_echo(self) -> Sound:
+        """The person and the noise."""
+        noise = self.scene.noise
+        return self.scene.near if noise is None else self.scene.near + np.resize(noise, len(self.scene.near))
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -157,12 +162,14 @@ def measure(drawn: Drawn, out: Sound, stoi: Callable[[Sound, Sound], float]) -> 
     starts = began(out)
     heard = {n for s in starts for n, (a, b) in enumerate(drawn.spans) if a <= s <= b + 0.4}
     false = [s for s in starts if not any(a <= s <= b + 0.4 for a, b in drawn.spans)]
-    marks = []
-    for a, b in drawn.spans:
-        if b - a >= 1:
-            span = slice(round(a * RATE_HZ), round((b + 0.1) * RATE_HZ))
-            marks.append(stoi(drawn.scene.near[span], _lined_up(drawn.scene.near[span], out[span])))
-    return Result(_erle_db(drawn, out), false, len(drawn.spans), len(heard), marks)
+    return Result(_erle_db(drawn, out), false, len(drawn.spans), len(heard), marked(drawn, out, stoi))
+
+
+def marked(drawn: Drawn, out: Sound, stoi: Callable[[Sound, Sound], float]) -> list[float]:
+    """STOI of each interruption of a second or more."""
+    spans = [slice(round(a * RATE_HZ), round((b + 0.1) * RATE_HZ)) for a, b in drawn.spans if b - a >= 1]
+    near = drawn.scene.near
+    return [stoi(near[span], _lined_up(near[span], out[span])) for span in spans]
 
 
 def began(sound: Sound) -> list[float]:

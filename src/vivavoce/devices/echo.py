@@ -4,9 +4,10 @@ Three things in a row, 10 ms at a time: a filter that learns the way from the sp
 words whole; WebRTC's canceller and noise suppression (the package livekit); a gate for what even these let through.
 
 WebRTC's canceller takes what no linear filter can, and some of a person's words with it. So it has the say while the filter has
-still to learn, or the echo has moved, or nothing stands out of what the filter leaves; once a person does, only the noise
-suppression works on that. The gate judges what the filter left and acts on what WebRTC made of it some 15 ms later, so it
-opens before the word. An echo that leaps, with no time that tells it, is found within 100 ms and followed (`leap`).
+still to learn, or the echo has moved, or nothing stands out of what the filter leaves; once a person does, and for a second
+after, only the noise suppression works on that. The gate judges what the filter left and acts on what WebRTC made of it some
+15 ms later, so it opens before the word; in that second it shuts softly. An echo that leaps, with no time that tells it, is
+found within 100 ms and followed (`leap`), under a person's words as soon as they let it be heard.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from vivavoce.errors import MissingExtra
 from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES
 
 _BLOCK_BYTES = BLOCK * SAMPLE_BYTES
-_CLOSED = 0.003
+_CLOSED, _BETWEEN_PHRASES = 0.003, 0.1
 _RAMP = np.arange(1, BLOCK + 1) / BLOCK
 _LATER = 192  # samples by which the canceller is later than noise suppression alone, measured: 15 ms, 7 ms
 _TURN = 0.2  # from one to the other in 50 ms
@@ -37,7 +38,10 @@ _AGREE = BLOCK // 5
 _SOON, _LATE = BLOCK // 4, 12 * BLOCK  # the filter finds an echo that begins between these by itself
 _EARLY = 3 * BLOCK  # of the reference before its echo, after it was lined up
 _KEEP_BLOCKS = 25  # at most so much of a leap is in what is kept of the filter
-_LEAP_BLOCKS = 30
+_LEAP_BLOCKS, _LEAP_EVERY = (
+    30,
+    4,
+)  # each look costs as much as all else; later on an echo is not taken for a person so soon
 _SLIGHT = 0.02  # of a response, may be cut off
 _TINY = 1e-12
 
@@ -166,18 +170,21 @@ class EchoControl:
         slip = self._reference.take_slip()
         if slip and self._kept is not None:
             self._resume(_earlier(self._kept, slip), before=BLOCK)
+        if self._reference.take_step():
+            self._gate.doubt()
         rest = self._path.cancel(far, mic)
         self._reference.rate += self._path.take_drift()
         passes = self._gate.hear(far, self._path.echo, rest, trusted=self._path.trusted)
         leapt = self._leapt(mic)
         passes = passes and not leapt
-        mildly = self._path.trusted and (self._gate.evidence_db > 0 or not self._gate.playing)
+        gate = self._gate
+        mildly = self._path.trusted and (gate.evidence_db > 0 or gate.spoken or not gate.playing)
         out = rest if self._webrtc is None else self._webrtc.cancel(far, rest, mildly=mildly)
         self._lag.add(far, mic)
         if self._path.restarts != self._restarts:
             self._restarts = self._path.restarts
             self._line_up()
-        if self._gate.playing and not passes and self._gate.evidence_db < 0:
+        if gate.playing and not passes and gate.evidence_db < 0 and not gate.spoken:
             self._meter.add(far, mic, out)
             self._climb()
         return _to_bytes(self._faded(out, passes=passes))
@@ -191,7 +198,7 @@ class EchoControl:
             self._settled_blocks += gate.playing and self._path.trusted
             if self._settled_blocks > _KEEP_BLOCKS:
                 self._kept, self._settled_blocks = self._path.response(), 0
-        elif self._kept is not None and gate.opened_blocks < _LEAP_BLOCKS:
+        elif self._kept is not None and (gate.opened_blocks < _LEAP_BLOCKS or gate.opened_blocks % _LEAP_EVERY == 0):
             back = LATEST + HEARD
             far, ahead = self._reference.around(back + len(self._kept), LATEST)
             expected = convolved(far, self._kept)[len(self._kept) :]
@@ -199,7 +206,7 @@ class EchoControl:
             if lag is not None:
                 self._follow(lag, self._kept)
                 return True
-            return self._leap.suspected
+            return self._leap.suspected and gate.opened_blocks < _LEAP_BLOCKS
         return False
 
     def _follow(self, lag: int, response: Sound) -> None:
@@ -252,7 +259,7 @@ class EchoControl:
         if self.choice.rung == "half":
             self._tail = _TAIL_BLOCKS if self._gate.playing else max(self._tail - 1, 0)
             passes = not self._tail
-        goal = 1.0 if passes else _CLOSED
+        goal = 1.0 if passes else _BETWEEN_PHRASES if self._gate.spoken else _CLOSED
         self.muted_blocks += not passes
         before, self._gain = self._gain, goal
         return out * (before + (goal - before) * _RAMP)

@@ -31,7 +31,11 @@ _NEAR_MEMORY = 0.6
 _PRIOR, _ROOM_S = 0.03, 0.05  # what is expected of a room at first: so strong, fading so fast
 _SILENT = 1e-7 * 2 * (2 * BLOCK) ** 2 / 4  # -70 dBFS: nothing to learn from
 _SLOW, _QUICK = 0.97, 0.85
-_CLEAR = 0.25
+_CLEAR, _CLEARER, _PLAIN = (
+    0.25,
+    0.5,
+    0.1,
+)  # of the microphone's power: under a louder voice chance hides an echo that is there
 _LOST, _FOUND, _FOUND_SLOWLY = 0.3, 0.7, 0.6
 _HALF, _LEARNED = 0.5, 0.7
 _TRIAL_BLOCKS = 100
@@ -120,7 +124,7 @@ class EchoPath:
             self.trusted = False
         elif fit.holds:
             self.trusted = True
-        if fit.blocks > _TRIAL_BLOCKS and fit.lost:
+        if fit.blocks > _TRIAL_BLOCKS and fit.lost and (fit.plain or not self.trusted):
             self._way[:] = 0
             self._expect_a_room()
             self.restarts += 1
@@ -175,19 +179,20 @@ class _Fit:
         return bool(self._slow[0] < _LOST * self._slow[1])
 
     @property
+    def plain(self) -> bool:
+        """It would be plain to see there."""
+        return bool(self._slow[1] > _PLAIN * self._slow[2])
+
+    @property
     def moved(self) -> bool:
         """The echo that is expected to be plain to hear is not there."""
-        return bool(self._clear and self._quick[0] < _LOST * self._quick[1])
+        return bool(self._quick[1] > _CLEARER * self._quick[2] and self._quick[0] < _LOST * self._quick[1])
 
     @property
     def holds(self) -> bool:
         """It is there."""
-        at_once = self._clear and self._quick[0] > _FOUND * self._quick[1]
+        at_once = self._quick[1] > _CLEAR * self._quick[2] and self._quick[0] > _FOUND * self._quick[1]
         return bool(at_once or (self._slow[0] > _FOUND_SLOWLY * self._slow[1] + _TINY and self.left < _HALF))
-
-    @property
-    def _clear(self) -> bool:
-        return bool(self._quick[1] > _CLEAR * self._quick[2])
 
 
 class _Wander:

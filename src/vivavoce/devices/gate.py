@@ -1,8 +1,9 @@
 """Whether what is left of the microphone's sound is a person, or only the rest of an echo.
 
 The gate compares, in 13 bands, what is left with what the sound just played usually leaves. It learns that while people talk:
-quickly at first and after the echo path moved, slowly later. A person stands out of it. The more they do the longer it stays
-open, 40 to 400 ms: one moment that stands out a little is no word, and no detector of speech takes it for one.
+quickly at first and after the echo path moved, slowly later, and hardly at all while it is open: a person's words are no echo.
+A person stands out of it. The more they do the longer it stays open, 40 to 400 ms: one moment that stands out a little is no
+word, and no detector of speech takes it for one. Who was surely heard keeps it open with less, down to the soft end of a word.
 """
 
 from __future__ import annotations
@@ -26,12 +27,22 @@ _BEGINS_DB, _BEGUN_BLOCKS, _BEGUN_OVER_DB = 15.0, 12, 6.0  # the echo of a begin
 _FLOOR_UP_DB, _FLOOR_OVER_DB = 0.03, 4.0
 _LEAST_DB, _MOST_DB = -10.0, 15.0
 _OPEN_DB, _OPEN_UNSURE_DB = 3.0, 5.0
+_KEEP_DB = -1.0  # an echo alone is at -6
 _HOLD_BLOCKS = 40  # a pause between two words
+_SPOKEN_BLOCKS = 120  # a pause between two phrases
 _CREDIT_BLOCKS = 2  # how long each block keeps it open, for each dB that it stands out
 _NEW_BLOCKS = 150
 _LEAPT_BLOCKS = 10
 _MOVED_BLOCKS = 30  # what is heard right after the echo moved is taken for echo
 _NEW, _SETTLED, _OPEN = (1.0, 0.2), (0.06, 0.02), (0.005, 0.01)  # dB per block, up and down: finds the louder part
+_HASTE = (15.0, 3.0)  # the same, by the number of blocks: from new to settled
+_ODD_DB, _ODD_HASTE = (
+    2.0,
+    5.0,
+)  # no rest of an echo that was found is so much louder than the echo: a person was taken for it
+_RESTLESS, _CALM_DB = (0.009, 0.001), -3.0  # dB per block, up and down: finds what a tenth of the echo alone exceeds
+_STIFFER, _STIFFEST_DB = 1.5, 6.0
+_DOUBT_BLOCKS = 100
 _LOUDER_DB = (-6.0, 2.0)
 _USUAL = 0.003
 _NATURAL = np.log(10) / 10
@@ -58,7 +69,8 @@ class _Leak:
     Loud, middling and quiet moments are learned apart: a loudspeaker distorts the loud ones, which no linear filter follows.
     """
 
-    def __init__(self, at_first_db: float) -> None:
+    def __init__(self, at_first_db: float, odd_db: float) -> None:
+        self._odd_db = odd_db
         self.held: Sound = np.full(_BANDS, -120.0)
         self._db: Sound = np.full((len(_LOUDER_DB) + 1, _BANDS), at_first_db)
         self._class = 0
@@ -76,7 +88,8 @@ class _Leak:
     def learn(self, rest: Sound, steps: tuple[float, float], *, everywhere: bool) -> None:
         up, down = steps
         here = self._db[self._class]
-        step = np.where(self.held > _FAR_DB, np.where(rest > self.held + here, up, -down), 0.0)
+        falls = np.where(here > self._odd_db, _ODD_HASTE * down, down)
+        step = np.where(self.held > _FAR_DB, np.where(rest > self.held + here, up, -falls), 0.0)
         if everywhere:
             self._db += step
         else:
@@ -91,6 +104,7 @@ class ResidualGate:
         open: the last verdict.
         playing: whether there is or was just now something to hear of the far end.
         opened_blocks: for how long it has been open.
+        spoken: whether a person was surely heard, now or within about a second.
     """
 
     def __init__(self) -> None:
@@ -98,12 +112,15 @@ class ResidualGate:
         self.open = True
         self.playing = False
         self.opened_blocks = 0
+        self.spoken = False
         self._rest = _Bands()
-        self._by_far, self._by_echo = _Leak(-10.0), _Leak(0.0)
+        self._by_far, self._by_echo = _Leak(-10.0, np.inf), _Leak(0.0, _ODD_DB)
         self._floor: Sound = np.full(_BANDS, -60.0)
         self._trusted = False
-        self._age = self._hold = self._begun = 0
+        self._age = self._hold = self._begun = self._doubt = 0
         self._moved = _MOVED_BLOCKS
+        self._restless_db = -6.0
+        self._speaks, self._silent_blocks = False, _SPOKEN_BLOCKS
 
     def hear(self, far: Sound, echo: Sound, rest: Sound, *, trusted: bool) -> bool:
         """Whether a block may pass: what is played, what was found of it in the microphone, what is left without that.
@@ -123,13 +140,12 @@ class ResidualGate:
         self._trusted = trusted
         self._decide()
         if self.playing:
-            self._age += 1
-            unsure = self.open or self.evidence_db > 0
-            steps = _NEW if self._age < _NEW_BLOCKS else _OPEN if unsure else _SETTLED
-            everywhere = self._age < _NEW_BLOCKS
-            self._by_far.learn(left, steps, everywhere=everywhere)
-            self._by_echo.learn(left, steps, everywhere=everywhere)
+            self._learn(left)
         return self.open
+
+    def doubt(self) -> None:
+        """What is expected may be off by some samples for a while."""
+        self._doubt = _DOUBT_BLOCKS
 
     def shut(self) -> None:
         """What opened it was echo."""
@@ -150,14 +166,39 @@ class ResidualGate:
         both = np.logaddexp(echo_left * _NATURAL, (self._floor + _FLOOR_OVER_DB) * _NATURAL)
         return np.asarray(both / _NATURAL)
 
+    def _learn(self, left: Sound) -> None:
+        self._age += 1
+        new = self._age < _NEW_BLOCKS
+        if self.open or (self.evidence_db > 0 and not new):
+            steps = _OPEN
+        else:
+            up, down = (
+                min(first, max(haste / self._age, last))
+                for first, haste, last in zip(_NEW, _HASTE, _SETTLED, strict=True)
+            )
+            steps = (up, down)
+        self._by_far.learn(left, steps, everywhere=new)
+        self._by_echo.learn(left, steps, everywhere=new)
+
     def _decide(self) -> None:
         self._hold = max(self._hold - 1, 0)
-        sure = self._trusted and self._age >= _NEW_BLOCKS
+        self._doubt = max(self._doubt - self.playing, 0)
+        sure = self._trusted and self._age >= _NEW_BLOCKS and not self._doubt
         if self._moved:
             self._moved -= self.playing
-            self._hold = 0
-        over_db = self.evidence_db - (_OPEN_DB if sure else _OPEN_UNSURE_DB)
+            self._hold, self._speaks = 0, False
+        least_db = _KEEP_DB if self._speaks else _OPEN_DB if sure else _OPEN_UNSURE_DB
+        over_db = self.evidence_db - least_db - self._stiffer_db(learns=sure and self.playing and not self._hold)
         if not self._moved and over_db > 0:
             self._hold = min(self._hold + 2 + int(_CREDIT_BLOCKS * over_db), _HOLD_BLOCKS)
+        self._speaks = self._hold > 0 and (self._speaks or self._hold == _HOLD_BLOCKS)
+        self._silent_blocks = 0 if self._speaks else self._silent_blocks + 1
+        self.spoken = self._silent_blocks < _SPOKEN_BLOCKS and not self._moved
         self.open = self._hold > 0 or not self.playing
         self.opened_blocks = self.opened_blocks + 1 if self.open and self.playing else 0
+
+    def _stiffer_db(self, *, learns: bool) -> float:
+        """How much more evidence it takes where an echo alone often stands out: a loudspeaker at its limit."""
+        up, down = _RESTLESS
+        self._restless_db += learns * (up if self.evidence_db > self._restless_db else -down)
+        return min(max(_STIFFER * (self._restless_db - _CALM_DB), 0.0), _STIFFEST_DB)

@@ -92,6 +92,7 @@ class Reference:
         self._late_blocks = 0
         self._told = 0
         self._slipped = 0
+        self._stepped = False
 
     @property
     def rate(self) -> float:
@@ -106,6 +107,7 @@ class Reference:
         """The first sample of `pcm` leaves the speaker at `at_s`; what was told of that time before is replaced."""
         sound = np.frombuffer(pcm, "<i2") / FULL_SCALE
         step = self._clock.jump(at_s, len(sound))
+        self._stepped = self._stepped or step != 0
         if abs(step) > _LONGEST_GAP_S:
             self._sound = np.zeros(0)
             self.seek()
@@ -130,6 +132,11 @@ class Reference:
         """Samples by which what is taken became later since the last call, because it was told too late before."""
         slipped, self._slipped = self._slipped, 0
         return slipped
+
+    def take_step(self) -> bool:
+        """Whether sound was dropped or ran dry since the last call: where exactly the stated times do not say."""
+        stepped, self._stepped = self._stepped, False
+        return stepped
 
     def around(self, back: int, ahead: int) -> tuple[Sound, int]:
         """The last `back` samples that were taken and up to `ahead` more, as far as they are told; how many more these are."""
