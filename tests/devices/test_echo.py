@@ -175,6 +175,24 @@ def test_a_leap_of_the_echo_is_followed_before_anybody_would_hear_it() -> None:
     assert erle_db(scene, out, 5.3, 9) > 18
 
 
+def test_a_leap_under_a_person_s_words_is_followed_once_they_pause() -> None:
+    words = at_level(recorded("sb_spk1_snt1.wav"), -22)
+    scene = _scene(placed([(4.0, words)], 11.0), seconds=11.0, jumps=[(5.0, 60.0)])  # type: ignore[arg-type]  # not a float
+    out = scene.through(EchoControl("gate"))
+    assert erle_db(scene, out, 8, 11) > 18
+
+
+def test_a_voice_far_louder_than_the_echo_does_not_make_the_filter_begin_anew() -> None:
+    words = at_level(np.resize(recorded("jfk.wav"), 8 * RATE_HZ), -14)
+    scene = _scene(placed([(4.0, words)], 12.0), seconds=12.0, echo_db=-24)
+    path = EchoPath()
+    late = round(scene.delay_ms * RATE_HZ / 1000)
+    for at in range(0, len(scene.mic) - late - BLOCK, BLOCK):
+        path.cancel(scene.far[at : at + BLOCK], scene.mic[late + at : late + at + BLOCK])
+    assert path.trusted
+    assert path.restarts == 0
+
+
 def test_a_loudspeaker_that_distorts_is_followed() -> None:
     assert _filtered_db(_scene(clip=1.0, echo_db=-4)) > 22  # 17 without the second input
 

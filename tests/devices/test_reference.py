@@ -147,3 +147,12 @@ def test_a_speaker_that_tells_too_late_is_read_later_and_that_is_said_once() -> 
     slipped = reference.take_slip()
     assert 0 < slipped <= 7 * BLOCK
     assert reference.take_slip() == 0
+
+
+def test_a_speaker_that_ran_dry_is_told_once() -> None:
+    reference = Reference()
+    _told(reference, _ramp(RATE_HZ // 10), 2.0)
+    assert not reference.take_step()
+    _told(reference, _ramp(RATE_HZ // 10), 2.15)
+    assert reference.take_step()
+    assert not reference.take_step()
