@@ -83,3 +83,10 @@ def test_while_the_times_are_in_doubt_a_little_is_not_enough() -> None:
         room.goes_on(600)
     doubting.gate.doubt()
     assert sum(doubting.goes_on(60, person=2.7 * _REST)) < sum(sure.goes_on(60, person=2.7 * _REST))
+
+
+def test_what_is_heard_right_after_the_speaker_ran_dry_is_taken_for_echo() -> None:
+    room = _Room()
+    room.goes_on(600)
+    room.gate.doubt()
+    assert not any(room.goes_on(100, rest=4 * _REST))

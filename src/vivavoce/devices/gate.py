@@ -146,6 +146,8 @@ class ResidualGate:
     def doubt(self) -> None:
         """What is expected may be off by some samples for a while."""
         self._doubt = _DOUBT_BLOCKS
+        if not self._speaks:
+            self._hold, self._moved, self._age = 0, _MOVED_BLOCKS, 0
 
     def shut(self) -> None:
         """What opened it was echo."""
