@@ -1,18 +1,19 @@
 """What stops a reply and what does not: the detector of devices/bargein.py on a labelled set.
 
-    python -m bench.bargein [--alone 250] [--over 50] [--split test] [--plot docs/sound-bargein.svg]
+    python -m bench.bargein [--alone 250] [--over 50] [--split test] [--network-alone] [--plot docs/sound-bargein.svg]
 
-(from the top of the project; needs the extras `echo` and `offline`, `pip install scipy`, matplotlib for the plot, and the packages
-that bench/bargein_sources.py names; makes the sounds and scenes that are not there yet, in a folder `bargein-data` beside the
-temporary files.)
+(from the top of the project; needs the extras `echo` and `offline`, the model `base`, `pip install scipy`, matplotlib for the plot,
+and the packages that bench/bargein_sources.py names; makes the sounds and scenes that are not there yet, in a folder
+`bargein-data` beside the temporary files.)
 
 The set is described in bench/bargein_sources.py (who and what) and bench/bargein_scenes.py (how it is heard). Figures:
 
     wrong stops   sounds that are no words (a cough, a laugh, "mm-hm", a cry, a noise) in which `SPEECH` was said at any time
     missed        interruptions in which it never was
     SOUND, SPEECH ms from the first audible moment of the sound at the microphone to the verdict
-    silent        ms to what makes the reply silent: `SPEECH`, or a sound without a verdict `--hold` ms after its `SOUND`
-    paused        sounds that are no words, over which the reply was made silent for a while in that way
+    silent        ms to what makes the reply silent and leaves it so: `SPEECH`, or before it a sound without a verdict `--hold`
+                  ms after its `SOUND`
+    paused        sounds that are no words, over which the reply was made silent for a while in that way; and for how long
 
 Words that agree ("yeah", "okay") are words and no interruption: they are counted apart, in neither share.
 """
@@ -30,14 +31,19 @@ from bench.bargein_scenes import Event, Stream, keep, kept_streams, made
 from numpy.typing import NDArray
 from tests.devices.acoustics import to_bytes
 
-from vivavoce.devices.barge_sound import FRAME
-from vivavoce.devices.bargein import BargeInDetector, Limits
+from vivavoce.devices.barge_sound import FRAME, Sound
+from vivavoce.devices.barge_words import WordsEar
+from vivavoce.devices.bargein import BargeInDetector, Limits, Second
+from vivavoce.engine.models.choose import open_recogniser
+from vivavoce.engine.models.whisper import Whisper
 from vivavoce.pcm import RATE_HZ
 from vivavoce.session.bargein import Judged
 
 NONE = ("backchannel", "cough", "laugh", "vocal", "noise")
 MS = 10
-AFTER_MS = 250
+LATE = 4  # frames until the second ear has answered
+HOLD_MS = 170
+AFTER_MS = 500
 Judgement = tuple[int, Judged]
 
 
@@ -52,13 +58,50 @@ class Listening(BargeInDetector):
         self.said.append((words, person, over_db))
 
 
+class Ear:
+    """The second ear, as late as on a busy machine; what the encoder made of a sound is kept for the next limits."""
+
+    gone = False
+
+    def __init__(self, words: WordsEar) -> None:
+        self._words = words
+        self._known: dict[tuple[int, int, int, bool], float] = {}
+        self._answer: float | None = None
+        self._waits = 0
+        self.stream = self.frame = 0
+
+    def wake(self) -> None:
+        """It is awake."""
+
+    def ask(self, sound: Sound, *, over: bool) -> None:
+        key = (self.stream, self.frame, len(sound), over)
+        if key not in self._known:
+            self._known[key] = self._words.likely(sound, over=over)
+        self._answer, self._waits = self._known[key], LATE
+
+    def answer(self) -> float | None:
+        self._waits -= 1
+        if self._waits > 0 or self._answer is None:
+            return None
+        answer, self._answer = self._answer, None
+        return answer
+
+
 class Judge(BargeInDetector):
     """Only the limits, on what was kept."""
 
-    def judgements(self, said: NDArray[np.float64]) -> list[Judgement]:
-        """(ms at which it is known, verdict)."""
-        found = ((n, self.judge(*row)) for n, row in enumerate(said.tolist()))
-        return [((n + 1) * MS, verdict) for n, verdict in found if verdict is not None]
+    def judgements(self, said: NDArray[np.float64], sound: Sound) -> tuple[list[Judgement], list[bool]]:
+        """(ms at which it is known, verdict); and for each frame whether somebody speaks, by the verdicts until then."""
+        out, speaking = [], list[bool]()
+        for n, row in enumerate(said.tolist()):
+            speaking.append(self.speaks)
+            self._past.append(sound[n * FRAME : (n + 1) * FRAME])
+            if isinstance(self._ear, Ear):
+                self._ear.frame = n
+            verdict = self.judge(*row)
+            if verdict is not None:
+                out.append(((n + 1) * MS, verdict))
+        return out, speaking
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +115,18 @@ class Outcome:
     nothing_ms: int | None
     silent_ms: int | None
 
+    @property
+    def stays_silent_ms(self) -> int | None:
+        """When the reply was silent for good."""
+        return None if self.speech_ms is None else self.silent_ms
+
+    @property
+    def paused_ms(self) -> int | None:
+        """For how long it was silent, where it went on."""
+        if self.silent_ms is None or self.speech_ms is not None:
+            return None
+        return (self.nothing_ms or self.silent_ms) - self.silent_ms
+
 
 def heard(stream: Stream) -> NDArray[np.float64]:
     detector = Listening()
@@ -79,10 +134,13 @@ def heard(stream: Stream) -> NDArray[np.float64]:
     return np.array(detector.said)
 
 
-def outcomes(stream: Stream, judged: Sequence[Judgement], hold_ms: int) -> list[Outcome]:
+def outcomes(stream: Stream, judged: Sequence[Judgement], speaking: Sequence[bool], hold_ms: int) -> list[Outcome]:
+    """Of all sounds but those in the middle of what was taken for speech: there is no reply to stop any more."""
     out = []
     for n, event in enumerate(stream.events):
         begin = event.begin * 1000 // RATE_HZ
+        if speaking[event.begin // FRAME]:
+            continue
         end = event.end * 1000 // RATE_HZ + AFTER_MS
         if n + 1 < len(stream.events):
             end = min(end, stream.events[n + 1].begin * 1000 // RATE_HZ)
@@ -141,21 +199,20 @@ def spread(values: Iterable[int | None]) -> str:
 
 
 def row(name: str, those: Sequence[Outcome]) -> str:
-    kind = those[0].event.kind if those else ""
-    words = kind in ("speech", "agreement")
-    ended = missed(those) if kind == "speech" else wrong(those)
-    soon = f"{share(those, lambda o: o.speech_ms is not None and o.speech_ms <= 230):.1%}" if words else "-"
-    paused = "-" if words else f"{share(those, lambda o: o.silent_ms is not None and o.speech_ms is None):.1%}"
+    words = bool(those) and those[0].event.kind in ("speech", "agreement")
+    ended = missed(those) if those and those[0].event.kind == "speech" else wrong(those)
+    pauses = [o.paused_ms for o in those if o.paused_ms is not None]
     return (
-        f"| {name} | {len(those)} | {ended:.1%} | {soon} | {paused} | {share(those, lambda o: o.sound_ms is not None):.0%} "
+        f"| {name} | {len(those)} | {ended:.1%} | {share(those, lambda o: o.sound_ms is not None):.0%} "
         f"| {spread(o.sound_ms for o in those)} | {spread(o.speech_ms for o in those) if words else '-'} "
-        f"| {spread(o.silent_ms for o in those) if words else '-'} |"
+        f"| {spread(o.stays_silent_ms for o in those) if words else '-'} "
+        f"| {'-' if words else f'{len(pauses) / max(len(those), 1):.0%}'} | {'-' if words else spread(pauses)} |"
     )
 
 
 HEAD = (
-    "| sounds | number | wrong stops, missed or stopped | SPEECH within 230 ms | paused | SOUND said | SOUND ms: median, p95 "
-    "| SPEECH ms | silent ms |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| sounds | number | wrong stops, missed or stopped | SOUND said | SOUND ms: median, p95 | SPEECH ms | silent ms | paused "
+    "| for ms |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -173,52 +230,61 @@ def table(all_: Sequence[Outcome]) -> None:
     print(row("words after mm-hm or a cough", [o for o in all_ if o.event.after]))
 
 
-def summed(all_: Sequence[Outcome]) -> tuple[float, float, float]:
-    """Wrong stops, missed, within 230 ms."""
-    speech = [o for o in all_ if o.event.kind == "speech"]
+def summed(all_: Sequence[Outcome]) -> tuple[float, float]:
+    """Wrong stops, missed."""
     return (
         wrong([o for o in all_ if o.event.kind in NONE]),
-        missed(speech),
-        share(speech, lambda o: o.speech_ms is not None and o.speech_ms <= 230),
+        missed([o for o in all_ if o.event.kind == "speech"]),
     )
 
 
 class Set:
-    """All streams of a split, and what the network said of each."""
+    """All streams of a split, and what the network said of each; `ear` is the second one, or None."""
 
-    def __init__(self, streams: list[Stream]) -> None:
-        self.streams = streams
-        self.said = [heard(stream) for stream in streams]
+    def __init__(self, streams: list[Stream], ear: Ear | None, said: list[NDArray[np.float64]] | None = None) -> None:
+        self.streams, self.ear = streams, ear
+        self.said = said or [heard(stream) for stream in streams]
 
-    def judged(self, limits: Limits, hold_ms: int = 170) -> tuple[list[Outcome], tuple[int, int, float]]:
+    def judged(
+        self, limits: Limits, second: Second, hold_ms: int = HOLD_MS
+    ) -> tuple[list[Outcome], tuple[int, int, float]]:
         all_: list[Outcome] = []
         spares = []
-        for stream, said in zip(self.streams, self.said, strict=True):
-            judged = Judge(limits).judgements(said)
-            all_ += outcomes(stream, judged, hold_ms)
+        for n, (stream, said) in enumerate(zip(self.streams, self.said, strict=True)):
+            if self.ear:
+                self.ear.stream = n
+            judged, speaking = Judge(self.ear, limits, second).judgements(said, stream.sound)
+            all_ += outcomes(stream, judged, speaking, hold_ms)
             spares.append(spare(stream, judged))
         return all_, (sum(s[0] for s in spares), sum(s[1] for s in spares), sum(s[2] for s in spares))
 
 
 STRICT = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995)
+DECIDES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+Point = tuple[float, float, float]
 
 
-def curve(found: Set, limits: Limits, last: int) -> list[tuple[float, float, float, float]]:
-    """(as likely, wrong stops, missed, within 230 ms) for one likelihood from the first frame to the last."""
+def alone_curve(found: Set, limits: Limits) -> list[Point]:
+    """(as likely, wrong stops, missed) of the network alone, for one likelihood from the first frame to the last."""
+    alone = Set(found.streams, None, found.said)
+    return [(p, *summed(alone.judged(replace(limits, words=p, words_later=p), Second())[0])) for p in STRICT]
+
+
+def curve(found: Set, limits: Limits, second: Second) -> list[Point]:
+    """(what decides, wrong stops, missed) with the second ear."""
     points = []
-    for words in STRICT:
+    for p in DECIDES:
         here = replace(
-            limits,
-            words=words,
-            words_later=words,
-            last=last,
-            again=max(limits.again, words) if last < 30 else limits.again,
+            second,
+            decides=p,
+            speech=tuple(max(limit, p) for limit in second.speech),
+            nothing=tuple(min(limit, p) for limit in second.nothing),
         )
-        points.append((words, *summed(found.judged(here)[0])))
+        points.append((p, *summed(found.judged(limits, here)[0])))
     return points
 
 
-def plot(path: Path, found: Set, limits: Limits, all_: Sequence[Outcome]) -> None:
+def plot(path: Path, curves: dict[str, list[Point]], all_: Sequence[Outcome]) -> None:
     import matplotlib as mpl  # noqa: PLC0415  only for the picture
 
     mpl.use("svg" if path.suffix == ".svg" else "agg")
@@ -226,18 +292,15 @@ def plot(path: Path, found: Set, limits: Limits, all_: Sequence[Outcome]) -> Non
     import matplotlib.pyplot as plt  # noqa: PLC0415  after the backend was chosen
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    for last, colour in ((20, "#d98b2b"), (35, "#5a9bd4"), (limits.last, "#1b6e3c")):
-        points = curve(found, limits, last)
-        left.plot([100 * p[2] for p in points], [100 * p[1] for p in points], ".-", color=colour,
-                  label=f"verdict within {last * MS} ms of SOUND")  # fmt: skip
-        if last == limits.last:
-            for p in points[::2]:
-                left.annotate(
-                    f"{p[0]:g}", (100 * p[2], 100 * p[1]), fontsize=7, xytext=(3, 3), textcoords="offset points"
-                )
+    for (name, points), colour in zip(curves.items(), ("#1b6e3c", "#d98b2b"), strict=False):
+        left.plot([100 * p[2] for p in points], [100 * p[1] for p in points], ".-", color=colour, label=name)
+        for p in points[::2]:
+            at = (100 * p[2], 100 * p[1])
+            left.annotate(f"{p[0]:g}", at, fontsize=7, xytext=(3, 3), textcoords="offset points")
     chosen = summed(all_)
     left.plot([100 * chosen[1]], [100 * chosen[0]], "k*", ms=11, label="as shipped")
     left.axhline(5, ls=":", color="k", lw=1)
+    left.axvline(5, ls=":", color="k", lw=1)
     left.set(
         xlabel="interruptions missed, %", ylabel="wrong stops, %", title="How likely words must be (small numbers)"
     )
@@ -247,19 +310,19 @@ def plot(path: Path, found: Set, limits: Limits, all_: Sequence[Outcome]) -> Non
     speech = [o for o in all_ if o.event.kind == "speech"]
     lines: list[tuple[str, Callable[[Outcome], int | None], str]] = [
         ("SOUND (ducked)", lambda o: o.sound_ms, "#9a9a9a"),
-        ("silent: SPEECH or held", lambda o: o.silent_ms, "#5a9bd4"),
+        ("silent: held, then SPEECH", lambda o: o.stays_silent_ms, "#5a9bd4"),
         ("SPEECH", lambda o: o.speech_ms, "#1b6e3c"),
     ]
     for label, of, colour in lines:
         values = np.array(sorted(v for o in speech if (v := of(o)) is not None))
         right.plot(values, 100 * np.arange(1, len(values) + 1) / len(speech), color=colour, label=label)
     right.axhline(95, ls=":", color="k", lw=1)
-    right.axvline(230, ls=":", color="k", lw=1)
+    right.axvline(350, ls=":", color="k", lw=1)
     right.set(
         xlabel="ms after the onset of a real interruption",
         ylabel="% of interruptions",
         title="When",
-        xlim=(0, 800),
+        xlim=(0, 1200),
         ylim=(0, 100),
     )
     right.legend(fontsize=8, loc="lower right")
@@ -284,40 +347,39 @@ def main() -> None:
     parser.add_argument("--alone", type=int, default=250)
     parser.add_argument("--over", type=int, default=50)
     parser.add_argument("--split", choices=("test", "dev"), default="test")
-    parser.add_argument("--hold", type=int, default=170, help="ms after which the reply is held")
+    parser.add_argument("--hold", type=int, default=HOLD_MS, help="ms after which the reply is held")
     parser.add_argument("--folder", type=Path, default=bargein_sources.FOLDER)
+    parser.add_argument("--network-alone", action="store_true", help="without the second ear")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--wrong", action="store_true", help="list what went wrong")
     given = parser.parse_args()
-    found, limits = Set(scenes(given.folder, given.split, given.alone, given.over)), Limits()
-    all_, (sounds, speeches, seconds) = found.judged(limits, given.hold)
+    ear = None if given.network_alone else Ear(WordsEar(base()))
+    found, limits, second = Set(scenes(given.folder, given.split, given.alone, given.over), ear), Limits(), Second()
+    all_, (sounds, speeches, seconds) = found.judged(limits, second, given.hold)
     table(all_)
     print(
         f"\nOutside of all: {sounds / seconds * 60:.1f} SOUND and {speeches / seconds * 60:.2f} SPEECH a minute, in {seconds:.0f} s"
     )
-    print(
-        "\n| as likely | wrong stops | missed | within 230 ms | the same within 200 ms of SOUND only: wrong | missed |"
-    )
-    print("| --- | --- | --- | --- | --- | --- |")
-    for (words, w, m, soon), (_, w2, m2, _) in zip(
-        curve(found, limits, limits.last), curve(found, limits, 20), strict=True
-    ):
-        print(f"| {words:g} | {w:.1%} | {m:.1%} | {soon:.1%} | {w2:.1%} | {m2:.1%} |")
+    curves = {} if ear is None else {"with the second ear": curve(found, limits, second)}
+    curves["the network alone"] = alone_curve(found, limits)
+    for name, points in curves.items():
+        print(f"\n| {name}: as likely | wrong stops | missed |\n| --- | --- | --- |")
+        for point in points:
+            print("| {:g} | {:.1%} | {:.1%} |".format(*point))
     if given.wrong:
         for o in all_:
             if (o.speech_ms is None) == (o.event.kind == "speech") and o.event.kind != "agreement":
-                print(
-                    o.event.kind,
-                    o.event.speaker,
-                    o.event.name[-50:],
-                    o.over,
-                    o.event.level_db,
-                    o.sound_ms,
-                    o.speech_ms,
-                    o.nothing_ms,
-                )
+                e = o.event
+                print(e.kind, e.speaker, e.name[-50:], o.over, e.level_db, o.sound_ms, o.speech_ms, o.nothing_ms)
     if given.plot:
-        plot(given.plot, found, limits, all_)
+        plot(given.plot, curves, all_)
+
+
+def base() -> Whisper:
+    found = open_recogniser("base")
+    if not isinstance(found, Whisper):
+        raise SystemExit("The model base is no Whisper.")
+    return found
 
 
 if __name__ == "__main__":

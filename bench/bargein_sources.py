@@ -22,9 +22,10 @@ licence (see usr/share/doc/*/copyright in the folder):
     wesnoth-1.16-data         cries of people, elves, dwarves; animals; weapons                GPL-2, CC-BY-SA-4.0
     scratch                   coughs, sneezes, laughs; animals; doors, typing                  CC-BY-SA-2.0 and others
     bucklespring-data         a keyboard, key by key                                           GPL-2
-    btanks-, frozen-bubble-, tuxpaint-, supertux-, pingus-, lugaru-, ardentryst-, teeworlds-data, sonic-pi-samples,
-    hydrogen-drumkits, libreoffice-common, lomiri-sounds, deepin-sound-theme, sound-theme-freedesktop, sound-icons,
-    asterisk-moh-opsound-wav  noises, bells, drums, applause, music                            free, each its own
+    ardentryst                a narrator; cries of two people; magic, weapons                  GPL-2 and others
+    btanks-, cube2-, frozen-bubble-, tuxpaint-, tuxtype-, supertux-, pingus-, lugaru-, teeworlds-data, pysiogame, kanagram,
+    sonic-pi-samples, hydrogen-drumkits, libreoffice-common, lomiri-sounds, deepin-sound-theme, sound-theme-freedesktop,
+    sound-icons, asterisk-moh-opsound-wav    noises, bells, drums, applause, music                            free, each its own
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ _PACKAGES = (
     "tuxpaint-stamps-default nexuiz-data openarena-data warzone2100-data warmux-data wesnoth-1.16-data scratch "
     "bucklespring-data btanks-data frozen-bubble-data tuxpaint-data supertux-data pingus-data lugaru-data ardentryst "
     "sonic-pi-samples hydrogen-drumkits libreoffice-common lomiri-sounds deepin-sound-theme sound-theme-freedesktop "
-    "sound-icons asterisk-moh-opsound-wav"
+    "sound-icons asterisk-moh-opsound-wav cube2-data tuxtype-data pysiogame kanagram"
 )
 PACKAGES = _PACKAGES.split()
 SOUNDS = (".ogg", ".wav", ".oga", ".mp3", ".opus", ".flac")
@@ -100,14 +101,15 @@ def _rule(pattern: str, kind: str, speaker: str) -> Rule:
 
 _HEDGE = r"hedgewars/Data/Sounds/voices/(\w+)/"
 RULES = (  # the first that fits counts; "" leaves out
-    _rule(_HEDGE + r"(?:Hmm|Uh-oh)\.", "backchannel", r"hedgewars-\1"),
+    _rule(_HEDGE + r"Uh-oh", "", ""),  # most say a phrase
+    _rule(_HEDGE + r"Hmm\.", "backchannel", r"hedgewars-\1"),
     _rule(_HEDGE + r"PoisonCough", "cough", r"hedgewars-\1"),
     _rule(_HEDGE + r"Laugh", "laugh", r"hedgewars-\1"),
     _rule(_HEDGE + r"(?:Ooff|Ow|Ouch|PoisonMoan|Jump|Firepunch|Kamikaze|Flyaway|Nooo|Melon)", "", r"hedgewars-\1"),
     _rule(_HEDGE, "speech", r"hedgewars-\1"),
     _rule(r"fillets-ng/sound/.*(?:hmm|snorr|smich|smech)", "", ""),
     _rule(r"fillets-ng/sound/\w+/(cs|nl)/[\w]+-([mv])-", "speech", r"fillets-\1-\2"),
-    _rule(r"asterisk/.*/(?:silence|beep|\w*tone)", "", ""),
+    _rule(r"asterisk/.*/(?:silence|beep|\w*tone|letters/\w\.)|tux-huh", "", ""),
     _rule(r"asterisk/sounds/(\w\w)", "speech", r"asterisk-\1"),
     _rule(
         r"klettres/(es|it|cs|hu|he|pt_BR|nb|ml|ru|uk|lt|tn)/alpha/(?:a|o|e|u|aa|oo|ae|ee)\.", "backchannel", r"lang-\1"
@@ -118,7 +120,11 @@ RULES = (  # the first that fits counts; "" leaves out
     _rule(r"ktuberling/sounds/([\w@]+)/", "speech", r"lang-\1"),
     _rule(r"tuxpaint/stamps/.*_desc_(\w+)\.", "speech", r"lang-\1"),
     _rule(r"tuxpaint/stamps/.*_desc\.", "speech", r"lang-en"),
-    _rule(r"tuxpaint/stamps/people", "", ""),
+    _rule(r"tuxpaint/stamps/symbols/math/\w+?_(\w+)\.", "speech", r"lang-\1"),
+    _rule(r"tuxpaint/stamps/symbols/math/", "speech", "lang-en"),
+    _rule(
+        r"tuxpaint/stamps/(?:people|symbols)|dreydl|apollo_lander|/ghost|santahat|xing_", "", ""
+    ),  # letters, single words
     _rule(
         r"nexuiz/.*sound/player/([\w-]+)/coms/|nexuiz/.*sound/player/(torus)/(?:attack|cover|flag|inc|let|need|tau|team|way)",
         "speech",
@@ -128,11 +134,17 @@ RULES = (  # the first that fits counts; "" leaves out
     _rule(r"nexuiz/.*sound/player/([\w-]+)/(?:player/)?(?:pain|jump)", "vocal", r"nexuiz-\1"),
     _rule(r"nexuiz/.*sound/(?:player|voices|misc)/", "", ""),
     _rule(r"nexuiz/.*sound/(announcer/male|tutorial)", "speech", "nexuiz-announcer"),
-    _rule(r"nexuiz/.*sound/(?:announcer|ctf|cdtracks)", "", ""),
+    _rule(r"nexuiz/.*sound/(?:announcer|ctf|cdtracks|onslaught|desertfactory/radio)", "", ""),
+    _rule(r"openarena/.*sound/voices/(rott)/", "speech", r"openarena-\1"),
+    _rule(r"openarena/.*sound/(?:voices|world/(?:new/)?(?:moan|growl|x_drown)|world/ambient/x_drown)", "", ""),
     _rule(r"openarena/.*sound/player/sarge/(?:pain|jump)", "vocal", "openarena-sarge"),
     _rule(r"openarena/.*sound/(?:player|feedback|teamplay|misc|taunts)", "", ""),
     _rule(r"warzone2100/.*audio/(?:tutorial|memressp|taunts|countdown|trnsppil|vtoltalk)", "", ""),
-    _rule(r"warzone2100/.*(?:audio/(?:extra|multi|nexus|coltive|prox|radclick)|sequenceaudio|music)", "", ""),
+    _rule(
+        r"warzone2100/.*(?:audio/(?:extra|multi|nexus|coltive|prox|radclick)|sfx/misc/(?:help|scream)|shut-?d|sequenceaudio|music)",
+        "",
+        "",
+    ),
     _rule(r"warmux/.*voices/(?:injured|jump|backjump|superjump)", "vocal", "warmux"),
     _rule(r"warmux/.*(?:voices|music|suicide|sherif)", "", ""),
     _rule(r"wesnoth/.*sounds/(human|human-old|human-female|elf)-hit-\d", "vocal", r"wesnoth-\1"),
@@ -146,17 +158,22 @@ RULES = (  # the first that fits counts; "" leaves out
     _rule(r"Human/|Vocals/|BeatBox|Beatbox", "", ""),
     _rule(r"scratch/.*Music Loops", "music", "scratch"),
     _rule(r"btanks/.*(laugh\d+)", "laugh", r"btanks-\1"),
-    _rule(r"btanks/.*(?:deadman|scream|zombie|ambient)", "", ""),
+    _rule(r"btanks/.*(?:deadman|scream|zombie|ambient|tunes)", "", ""),
     _rule(r"tuxpaint/sounds/giggle", "laugh", "tuxpaint-giggle"),
     _rule(r"tuxpaint/sounds/(?:areyou|tuxok|youcannot|prompt)", "", ""),
     _rule(r"frozen-bubble/.*(?:zik|newroot_solo|hurry|noh)", "", ""),
     _rule(r"supertux2/(?:speech|music)|supertux2/sounds/(?:excellent|welldone|grunts|yeti|hurt)", "", ""),
     _rule(r"asterisk/moh", "music", "moh"),
     _rule(r"lomiri/ringtones", "music", "lomiri"),
-    _rule(r"ardentryst/.*(?:[Mm]usic|voice|[Vv]oice)", "", ""),
-    _rule(r"sonic-pi/samples/(?:vinyl|loop|ambi|misc_crow|misc_burp)", "", ""),
-    _rule(r"lugaru/.*(?:[Mm]usic|die|hit|jump)", "", ""),
-    _rule(r"pingus/.*(?:ohno|letsgo|yipee|chink|music)", "", ""),
+    _rule(r"ardentryst/.*VOI_", "speech", "ardentryst"),
+    _rule(r"ardentryst/.*(NYX|PYR)_(?:JUMP|PAIN)", "vocal", r"ardentryst-\1"),
+    _rule(r"ardentryst/.*(?:[Mm]usic|[Vv]oice|AMB_|Monster)", "", ""),
+    _rule(r"cube2/.*aard/(?:grunt|pain)", "vocal", "cube2-aard"),
+    _rule(r"freedesktop/.*audio-(?:channel|test)", "speech", "freedesktop"),
+    _rule(r"tuxtype/.*(?:excuseme|cheer|winfinal|tuxi|chiptune)|sounds/romans", "", ""),
+    _rule(r"sonic-pi/samples/(?:vinyl|loop|ambi|bass_voxy|misc_crow|misc_burp)", "", ""),
+    _rule(r"lugaru/.*(?:[Mm]usic|die|hit|jump|Rabbit)", "", ""),
+    _rule(r"pingus/.*(?:ohno|letsgo|yipee|chink|goodidea|music)", "", ""),
     _rule(r"buckle/wav", "noise", "keyboard"),
     _rule(
         r"(?:wesnoth|scratch|btanks|tuxpaint|frozen|supertux|pingus|lugaru|ardentryst|sonic|hydrogen|libreoffice|lomiri|"
@@ -249,7 +266,8 @@ def real(folder: Path) -> Iterator[Clip]:
     random = np.random.default_rng(7)
     seen: set[bytes] = set()
     count: dict[tuple[str, str], int] = {}
-    paths = sorted(p for p in (folder / "un").rglob("*") if p.suffix.lower() in SOUNDS and p.is_file())
+    paths = [p for package in sorted(PACKAGES) for p in sorted((folder / "un" / package).rglob("*"))]
+    paths = [p for p in paths if p.suffix.lower() in SOUNDS and p.is_file()]
     random.shuffle(paths)
     for path in paths:
         name = str(path.relative_to(folder / "un"))

@@ -2,7 +2,8 @@
 
     python -m bench.takenback [--count 60] [--seed 0] [--plot FILE.png]
 
-(from the top of the project; needs pulseaudio and pulseaudio-utils, and the labelled set: python -m bench.bargein_sources)
+(from the top of the project; needs pulseaudio and pulseaudio-utils, the labelled set (python -m bench.bargein_sources), and the
+model `base` for the second ear)
 
 A whole talk on the virtual card (`live`, the detector, a scripted server in a thread): the assistant says a tone, and after
 about a second a sound of the test split is played into the microphone, over a floor of noise. Two programs that are not ours
@@ -214,7 +215,8 @@ def drawn(count: int, seed: int) -> list[Clip]:
 @contextlib.asynccontextmanager
 async def talking(server: RealtimeServer, lines: Lines) -> AsyncIterator[Talk]:
     """A talk on the sound card."""
-    from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  after the card is there
+    from vivavoce.cli.ears import second_ear  # noqa: PLC0415  after the card is there
+    from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  as above
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker  # noqa: PLC0415
 
     async def no_key() -> dict[str, str]:
@@ -222,7 +224,7 @@ async def talking(server: RealtimeServer, lines: Lines) -> AsyncIterator[Talk]:
 
     wire = WebSocketWire(Server(server.url, no_key, Advice("m", "--model", "key", "address"), GA))
     session = Session(Settings(confirm_barge_in=True, transcription_model="scribe"))
-    parts = Parts(session, wire, SoundCardMicrophone(), SoundCardSpeaker(), lines, ear=BargeInDetector())
+    parts = Parts(session, wire, SoundCardMicrophone(), SoundCardSpeaker(), lines, ear=BargeInDetector(second_ear()))
     talk = Talk(parts, asyncio.get_running_loop().time())
     running = asyncio.create_task(talk.run())
     while not lines.shown:  # noqa: ASYNC110  the first line is `ready`

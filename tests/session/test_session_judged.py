@@ -172,7 +172,7 @@ def test_a_sound_that_is_not_judged_soon_holds_the_reply_and_in_the_end_cuts_it(
     talk.wait(0.2)
     assert talk.deeds(Duck) == [Duck(LOW), Duck(HELD)]
     assert talk.deeds(Hush) == []
-    talk.wait(1.0)
+    talk.wait(1.6)
     assert talk.deeds(Hush) == [Hush()]
     assert talk.sent == [CancelResponse("R")]
 
@@ -506,7 +506,7 @@ def test_a_cough_whose_doubt_a_typed_turn_ended_is_deleted_all_the_same() -> Non
 
 def test_a_detector_that_begins_again_and_again_holds_nothing_for_ever() -> None:
     talk = speaking()
-    for _ in range(4):
+    for _ in range(7):
         judges(talk, SOUND)
         talk.wait(0.3)
     assert talk.deeds(Hush) == [Hush()]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from vivavoce import __version__, choose
+from vivavoce.cli.ears import ear_for
 from vivavoce.cli.screens import Screen
 from vivavoce.cli.talk import Wishes
 from vivavoce.devices.memory import MemoryMicrophone
@@ -77,7 +78,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         speaker = _speaker(wishes.speaker, [line.name for line in lines if isinstance(line, Recording)])
         opened.push_async_callback(speaker.close)
         _keep_echo_out(wishes, screen, microphone, speaker)
-        ear = _ear(wishes, microphone)
+        ear = _ear(wishes, screen, microphone, speaker)
         settings = replace(
             settings,
             noise_reduction=_noise_reduction(wishes, choice, microphone, speaker),
@@ -322,17 +323,14 @@ def _keep_echo_out(wishes: Wishes, screen: Screen, microphone: Microphone, speak
         cards[0].process(control, cards[1], control.news)
 
 
-def _ear(wishes: Wishes, microphone: Microphone) -> Ear | None:
+def _ear(wishes: Wishes, screen: Screen, microphone: Microphone, speaker: Speaker) -> Ear | None:
     """Who judges what interrupts; None where the server decides."""
-    if wishes.barge_in == "at-once":
-        return None
-    if wishes.push_to_talk or isinstance(microphone, MemoryMicrophone):
-        raise BadSettings(
-            "--barge-in confirmed needs a microphone that is always open: leave --push-to-talk and --mic none out."
-        )
-    from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  numpy, which a typed talk does not need
-
-    return BargeInDetector()
+    return ear_for(
+        wishes.barge_in,
+        listens=not (wishes.push_to_talk or isinstance(microphone, MemoryMicrophone)),
+        card=_cards(microphone, speaker) is not None,
+        tell=lambda line: _announce(screen, line),
+    )
 
 
 def _cards(microphone: Microphone, speaker: Speaker) -> tuple[SoundCardMicrophone, SoundCardSpeaker] | None:

@@ -55,7 +55,7 @@ class Wishes:
     push_to_talk: bool
     echo: Literal["auto", "cancel", "gate", "off"]
     noise_reduction: str
-    barge_in: Literal["at-once", "confirmed"]
+    barge_in: Literal["auto", "at-once", "confirmed"]
     max_minutes: float | None
     tape: Path | None
     brain: str
@@ -139,11 +139,11 @@ class _OrderedCommand(click.Command):
 )
 @click.option(
     "--barge-in",
-    type=click.Choice(["at-once", "confirmed"]),
-    default="at-once",
+    type=click.Choice(["auto", "at-once", "confirmed"]),
+    default="auto",
     show_default=True,
     help="What stops the assistant: every sound that the server takes for speech; or only what is confirmed to be words, "
-    "while a cough or an 'mm-hm' makes it quieter for a moment.",
+    "while a cough or an 'mm-hm' makes it quieter for a moment; auto confirms on a sound card, with the offline models here.",
 )
 @click.option(
     "--push-to-talk", is_flag=True, help="You say when you speak: press space or Enter, and again when you are done."

@@ -32,6 +32,7 @@ _RATHER_SHORT = np.linspace(1, 0.8, _LONGEST + 1 - _SHORTEST)  # two periods are
 _MIDDLE_HZ = 150.0
 _TINY = 1e-12
 _SHUT_DB = -95.0  # no microphone is so quiet: an echo gate is shut, and nothing is learned of the noise
+_QUIETEST_DB = -65.0  # of what a microphone hears in a still room; an echo gate that is all but shut is quieter
 _FLOOR_DB, _LEAST_DB, _MOST_DB = -85.0, -95.0, -35.0
 _FALL, _RISE_DB, _FAR_RISE_DB, _FAR_DB = 0.2, 0.06, 0.02, 12.0
 
@@ -78,7 +79,7 @@ class Floor:
 
     Attributes:
         db: of each band.
-        over_db: how far the last frame stood out of all of them together.
+        over_db: how far the last frame stood out of all of them together, or of the stillest room.
     """
 
     def __init__(self) -> None:
@@ -89,7 +90,7 @@ class Floor:
         """One row of `spectra` -> `FEATURES` numbers of about 0 to 2."""
         bands, level = spectrum[:BANDS], float(spectrum[BANDS])
         over = bands - self.db
-        self.over_db = level - 10 * float(np.log10((10 ** (self.db / 10)).sum()))
+        self.over_db = level - max(10 * float(np.log10((10 ** (self.db / 10)).sum())), _QUIETEST_DB)
         if level > _SHUT_DB:
             rise = np.where(over < _FAR_DB, _RISE_DB, _FAR_RISE_DB)
             self.db = np.clip(self.db + np.where(over < 0, _FALL * over, rise), _LEAST_DB, _MOST_DB)

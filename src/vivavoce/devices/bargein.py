@@ -1,9 +1,10 @@
 """A sound over a reply: is it words, or a cough, a laugh, a click, "mm-hm"?
 
-A small network (barge_net.py) says for each 10 ms how likely words are and how likely a person is. From that two verdicts are
-made, one behind the other. The first is generous and quick: something began (`SOUND`), which only ducks the reply. The
-second waits for as much as it needs: `SPEECH` as soon as words are likely enough, and the longer it has listened the less it
-asks for; `NOTHING` as soon as they are unlikely enough or the sound is over; after 600 ms whatever is likelier.
+A small network (barge_net.py) says for each 10 ms how likely words are and how likely a person is. It is generous and
+quick: where something began (`SOUND`) the reply is ducked, and it dismisses at once what is clearly nothing. What it leaves
+open is judged by an ear that hears all of the sound at once (barge_words.py), where there is one: after a quarter of a
+second, a few times more, and when the sound is over; at the latest after a second. Without that ear the network alone judges,
+within 600 ms: surer with every frame it has heard, and wrong more often.
 
 A sound that was dismissed and goes on is listened to on: should words come of it after all ("mm-hm, but ..."), it becomes a
 `SOUND` again.
@@ -11,18 +12,44 @@ A sound that was dismissed and goes on is listened to on: should words come of i
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Protocol
 
 import numpy as np
 
 from vivavoce.devices.barge_net import BargeInNet
 from vivavoce.devices.barge_sound import FRAME, HISTORY, Floor, Sound, spectra
-from vivavoce.pcm import SAMPLE_BYTES
+from vivavoce.devices.barge_words import BEFORE, WINDOW_S
+from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES
 from vivavoce.session.bargein import Judged
 
 _FULL_SCALE = 32768.0
 _FRAME_BYTES = FRAME * SAMPLE_BYTES
+_KEPT = round(WINDOW_S * RATE_HZ) // FRAME
+_EVEN = 0.5
+_LEAST = 1e-3
+
+
+class SecondEar(Protocol):
+    """Hears all of a sound at once, and takes its time (`barge_words.Later`).
+
+    Attributes:
+        gone: it does not answer any more.
+    """
+
+    gone: bool
+
+    def wake(self) -> None:
+        """There will be questions."""
+
+    def ask(self, sound: Sound, *, over: bool) -> None:
+        """How likely is it words? From `BEFORE` samples before it began to now, 24 kHz; `over`: it is over."""
+
+    def answer(self) -> float | None:
+        """0 to 1, once for each question; None while it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +69,7 @@ class Limits:
     """
 
     person: float = 0.45
-    stands_out_db: float = 7.0
+    stands_out_db: float = 5.0
     words: float = 0.87
     words_later: float = 0.77
     later: int = 30
@@ -50,8 +77,35 @@ class Limits:
     patience: int = 6
     quiet: int = 12
     last: int = 58
-    again: float = 0.78
+    again: float = 0.9
     silence: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The same for the second ear: when it is asked, and what of its answer counts.
+
+    Attributes:
+        asks: frames after the beginning at which it is asked; at the last of them, and when the sound is over, it must decide.
+        speech: as likely as that, and it is speech, at each of `asks` but the last.
+        nothing: no likelier, and it is nothing, at each of `asks` but the last.
+        decides: as likely as that is speech where it must decide.
+        network: what the network says of the sound on the average (log odds) counts so much beside the answer's.
+        surely_not: words that the network finds less likely for `patience` frames are nothing, and nobody is asked.
+        patience: see `surely_not`.
+        listens_on: frames after which it is asked again about a sound that was dismissed and goes on.
+        late: frames after its last question within which it must have answered; then the network decides.
+    """
+
+    asks: tuple[int, ...] = (25, 40, 60, 80, 100)
+    speech: tuple[float, ...] = (0.9, 0.9, 0.85, 0.8)
+    nothing: tuple[float, ...] = (0.0, 0.01, 0.02, 0.05)
+    decides: float = 0.55
+    network: float = 0.5
+    surely_not: float = 0.01
+    patience: int = 6
+    listens_on: int = 30
+    late: int = 40
 
 
 class _Being(Enum):
@@ -66,17 +120,29 @@ class _Being(Enum):
 class BargeInDetector:
     """Hears whether the sound of a person over a reply is meant to stop it.
 
-    After each `SOUND` comes exactly one of `SPEECH` and `NOTHING`, within 600 ms. After `SPEECH`, 300 ms without words pass
-    before the next `SOUND`; after `NOTHING` it may come at any time.
+    After each `SOUND` comes exactly one of `SPEECH` and `NOTHING`, within 600 ms, with a second ear within 1.4 s. After `SPEECH`,
+    300 ms without words pass before the next `SOUND`; after `NOTHING` it may come at any time.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(
+        self, second: SecondEar | None = None, limits: Limits | None = None, second_limits: Second | None = None
+    ) -> None:
+        self._limits, self._second_limits = limits or Limits(), second_limits or Second()
+        self._ear = second
         self._net, self._floor = BargeInNet(), Floor()
         self._rest = b""
         self._window: Sound = np.zeros((1, HISTORY))
+        self._past: deque[Sound] = deque([np.zeros(FRAME)] * _KEPT, maxlen=_KEPT)
         self._being = _Being.STILL
         self._frames = self._unlikely = self._quiet = 0
+        self._asked: int | None = None  # which of the questions is open
+        self._odds = 0.0
+        self._must = 0  # frames since it was asked for a decision; 0: it was not
+
+    @property
+    def speaks(self) -> bool:
+        """Somebody speaks, by the last verdict, and has not ended."""
+        return self._being is _Being.SPEAKING
 
     def hear(self, pcm: bytes) -> list[Judged]:
         """What is judged within `pcm`, in order.
@@ -85,6 +151,8 @@ class BargeInDetector:
             pcm: the microphone's sound after echo control, 24 kHz 16-bit mono, any whole number of samples, call after call
                 without gaps.
         """
+        if self._second is not None:
+            self._second.wake()
         sound = self._rest + pcm
         whole = len(sound) // _FRAME_BYTES * _FRAME_BYTES
         self._rest = sound[whole:]
@@ -92,8 +160,10 @@ class BargeInDetector:
         return [verdict for verdict in judged if verdict is not None]
 
     def _frame(self, pcm: bytes) -> Judged | None:
+        samples = np.frombuffer(pcm, "<i2") / _FULL_SCALE
+        self._past.append(samples)
         self._window[0, :-FRAME] = self._window[0, FRAME:]
-        self._window[0, -FRAME:] = np.frombuffer(pcm, "<i2") / _FULL_SCALE
+        self._window[0, -FRAME:] = samples
         words, person = self._net.hear(self._floor.features(spectra(self._window)[0]))
         return self.judge(words, person, self._floor.over_db)
 
@@ -111,9 +181,12 @@ class BargeInDetector:
             case _Being.STILL:
                 return self._began() if audible else None
             case _Being.OPEN:
-                return self._open(words)
+                self._frames += 1
+                ear = self._second
+                return self._verdict(self._alone(words) if ear is None else self._asking(ear, words))
             case _Being.DISMISSED:
-                if audible and words >= self._limits.again:
+                self._frames += 1
+                if audible and (words >= self._limits.again or self._words_after_all()):
                     return self._began()
                 if self._quiet >= self._limits.quiet:
                     self._being = _Being.STILL
@@ -124,18 +197,92 @@ class BargeInDetector:
         return None
 
     def _began(self) -> Judged:
-        self._being, self._frames, self._unlikely = _Being.OPEN, 0, 0
+        self._being, self._frames, self._unlikely, self._odds = _Being.OPEN, 0, 0, 0.0
+        self._asked, self._must = None, 0
         return Judged.SOUND
 
-    def _open(self, words: float) -> Judged | None:
+    def _verdict(self, speech: bool | None) -> Judged | None:
+        if speech is None:
+            return None
+        self._being, self._frames = (_Being.SPEAKING if speech else _Being.DISMISSED), 0
+        self._asked = None
+        return Judged.SPEECH if speech else Judged.NOTHING
+
+    # ---- the network alone
+
+    def _alone(self, words: float) -> bool | None:
+        """Whether it is speech; None while that is open."""
         limits = self._limits
-        self._frames += 1
         self._unlikely = self._unlikely + 1 if words < limits.no_words else 0
         share = min(self._frames / limits.later, 1.0)
         if words >= limits.words + (limits.words_later - limits.words) * share:
-            self._being, self._frames = _Being.SPEAKING, 0
-            return Judged.SPEECH
+            return True
         if self._unlikely >= limits.patience or self._quiet >= limits.quiet or self._frames >= limits.last:
-            self._being = _Being.DISMISSED
-            return Judged.NOTHING
+            return False
         return None
+
+    # ---- the second ear
+
+    @property
+    def _second(self) -> SecondEar | None:
+        return None if self._ear is None or self._ear.gone else self._ear
+
+    def _words_after_all(self) -> bool:
+        """A sound that was dismissed goes on: now and then the second ear is asked whether there are words in it."""
+        ear = self._second
+        if ear is None:
+            return False
+        answer = ear.answer() if self._asked is not None else None
+        if answer is not None:
+            self._asked = None
+            return answer >= self._second_limits.decides
+        if self._frames % self._second_limits.listens_on == 0:
+            self._asked = 0
+            ear.ask(self._since_before(min(self._frames, self._second_limits.asks[-1])), over=False)
+        return False
+
+    def _asking(self, second: SecondEar, words: float) -> bool | None:
+        limits = self._second_limits
+        self._odds += _log_odds(words)
+        self._unlikely = self._unlikely + 1 if words < limits.surely_not else 0
+        answer = second.answer() if self._asked is not None else None
+        if answer is not None:
+            speech = self._answered(answer)
+            if speech is not None:
+                return speech
+        if self._unlikely >= limits.patience and not self._must:
+            return False
+        return self._ask_on(second, words)
+
+    def _answered(self, likely: float) -> bool | None:
+        asked, self._asked = self._asked, None
+        odds = _log_odds(likely) + self._second_limits.network * self._odds / self._frames
+        likely = 1 / (1 + math.exp(-odds))
+        if self._must:
+            return likely >= self._second_limits.decides
+        assert asked is not None  # noqa: S101  it was looked at because it was
+        if likely >= self._second_limits.speech[asked]:
+            return True
+        return False if likely <= self._second_limits.nothing[asked] else None
+
+    def _ask_on(self, second: SecondEar, words: float) -> bool | None:
+        """Ask what is to be asked now."""
+        limits = self._second_limits
+        if self._must:
+            self._must += 1
+            return words >= _EVEN if self._must > limits.late else None
+        over = self._quiet >= self._limits.quiet
+        if over or self._frames in limits.asks:
+            self._asked = 0 if over else limits.asks.index(self._frames)
+            self._must = int(over or self._frames == limits.asks[-1])
+            second.ask(self._since_before(self._frames), over=over)
+        return None
+
+    def _since_before(self, frames: int) -> Sound:
+        """All that was heard since `BEFORE` samples before what began so many frames ago."""
+        return np.concatenate([*self._past][-(frames + 1 + BEFORE // FRAME) :])
+
+
+def _log_odds(likely: float) -> float:
+    likely = min(max(likely, _LEAST), 1 - _LEAST)
+    return math.log(likely / (1 - likely))

@@ -1,6 +1,6 @@
 """A barge-in that can be taken back: a sound over a reply makes it quieter, and stops it only once it is known to be speech.
 
-Two ears say what they hear. A detector on this machine judges each sound (`Judged`), within 0.6 s; the server's voice
+Two ears say what they hear. A detector on this machine judges each sound (`Judged`), within 1.4 s; the server's voice
 activity detection says where turns begin and end, later, and takes a cough for one. While there is a reply to interrupt, the
 server's turns are kept back until the sound is judged:
 

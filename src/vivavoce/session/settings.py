@@ -74,7 +74,7 @@ class Timeouts:
     kept_s: float = 60.0
     renew_before_s: float = 120.0
     hold_s: float = 0.15
-    judged_s: float = 0.8
+    judged_s: float = 1.6
     unheard_s: float = 0.5
     dismissed_s: float = 2.0
     life_s: float = 1_800.0

@@ -103,6 +103,12 @@ class Whisper:
                 language = heard_in
         return Recognised(" ".join(texts), language or "en")
 
+    def encode(self, sound: Floats) -> Floats:
+        """What it hears in 16 kHz sound of at most 30 s, full scale 1: a row of numbers (`base`: 512) for each 20 ms."""
+        encoded = self._encode(sound, len(sound) / HEAR_RATE_HZ)
+        heard: Floats = np.array(encoded, dtype=np.float32)[0]
+        return heard
+
     def _piece(self, sound: Floats, language: str | None) -> tuple[str, str | None]:
         """The words in at most 30 s, and their language."""
         if len(sound) < _SHORTEST_S * HEAR_RATE_HZ or float(np.sqrt(np.mean(sound**2))) < _QUIET_RMS:

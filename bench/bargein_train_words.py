@@ -1,0 +1,209 @@
+"""Trains what lies behind the recogniser's encoder in devices/barge_words.py, on the scenes of bench/bargein_scenes.py.
+
+    python -m bench.bargein_train_words [--heads 3] [--to src/vivavoce/devices/bargein_words.npz]
+
+(needs `pip install torch scipy`, the extra `offline` and its model `base`; first bench.bargein_sources, then
+bench.bargein_scenes for train and dev. What the encoder makes of each sound is kept beside the scenes: 60 kB for each moment,
+gigabytes in all.)
+
+Each labelled sound is heard at five moments, from a quarter of a second after it began (give or take, as the detector is late)
+to its end; so is what echo control lets through of the assistant. Sounds that agree in words ("yeah") are left out. Of the
+dev set it keeps the best pass.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bench.bargein_scenes import Event, Stream, kept_streams
+from bench.bargein_sources import FOLDER
+from numpy.typing import NDArray
+from tests.devices.acoustics import to_bytes
+
+from vivavoce.devices.barge_sound import FRAME
+from vivavoce.devices.barge_words import BEFORE, MOST_ROWS, WIDTH, rows, window
+from vivavoce.devices.bargein import BargeInDetector
+from vivavoce.engine.models.choose import open_recogniser
+from vivavoce.engine.models.whisper import Whisper
+from vivavoce.pcm import RATE_HZ
+from vivavoce.session.bargein import Judged
+
+torch: Any = importlib.import_module("torch")  # Any: it is not installed where the types are checked
+nn: Any = torch.nn
+Tensor = Any
+MOMENTS_S = (0.25, 0.4, 0.6, 0.8, 1.0)
+KINDS = ("speech", "backchannel", "cough", "laugh", "vocal", "noise")
+_SEEN, _KNOWN = 96, 64
+_NEAR = RATE_HZ // 20
+_QUIET_S = 0.14  # after which the detector takes a sound to be over
+
+
+def moments(stream: Stream, event: Event, random: np.random.Generator) -> Iterator[tuple[int, int, bool]]:
+    """(where the detector hears it begin, now, whether it is over), in samples."""
+    late_s = random.uniform(-0.02, 0.09) if random.random() < 0.85 else random.uniform(0.09, 0.45)
+    begin = max(event.begin + round(late_s * RATE_HZ), BEFORE)
+    over = min(max(event.end + round(_QUIET_S * RATE_HZ), begin + round(0.2 * RATE_HZ)), len(stream.sound))
+    for moment_s in MOMENTS_S:
+        now = min(begin + round((moment_s + random.uniform(-0.05, 0.05)) * RATE_HZ), over)
+        yield begin, now, now == over
+        if now == over:
+            return
+
+
+def leaks(stream: Stream) -> list[Event]:
+    """Where echo control lets something of the assistant through, and the network takes it for a sound of a person."""
+    if not stream.over:
+        return []
+    detector, pcm, out = BargeInDetector(), to_bytes(stream.sound), list[Event]()
+    for at in range(0, len(pcm) // 2 - FRAME, FRAME):
+        begins = Judged.SOUND in detector.hear(pcm[2 * at : 2 * (at + FRAME)])
+        if begins and not any(e.begin - _NEAR < at < e.end + 4 * _NEAR for e in stream.events):
+            after = (e.begin for e in stream.events if e.begin > at)
+            end = min(at + RATE_HZ, next(after, len(stream.sound)) - _NEAR)
+            out.append(Event(at, end, "noise", "the assistant", "echo", "leak", -60.0))
+    return out
+
+
+def heard(path: Path) -> tuple[Tensor, Tensor]:
+    """Of all moments of a file: (n, MOST_ROWS, WIDTH) and (n, 5): words, rows, seconds, over, number of the event."""
+    ready = path.parent / f"words-{path.name}"
+    if not ready.is_file():
+        encoder, random = open_recogniser("base"), np.random.default_rng(3)
+        if not isinstance(encoder, Whisper):
+            raise TypeError("base is no Whisper")
+        found: list[NDArray[np.float16]] = []
+        facts: list[tuple[float, ...]] = []
+        number = 0
+        for stream in kept_streams(path):
+            for event in [*stream.events, *leaks(stream)]:
+                number += 1
+                if event.kind not in KINDS:
+                    continue
+                for begin, now, over in moments(stream, event, random):
+                    sound = stream.sound[begin - BEFORE : now]
+                    seen = rows(encoder.encode(window(sound)), len(sound))
+                    found.append(np.pad(seen, ((0, MOST_ROWS - len(seen)), (0, 0))).astype(np.float16))
+                    facts.append((event.kind == "speech", len(seen), (now - begin) / RATE_HZ, over, number))
+        np.savez(ready, rows=np.stack(found), facts=np.array(facts, np.float32))
+    with np.load(ready) as file:
+        return torch.from_numpy(file["rows"]), torch.from_numpy(file["facts"])
+
+
+class Net:
+    """As devices/barge_words.py."""
+
+    def __init__(self, mean: Tensor, spread: Tensor) -> None:
+        self.mean, self.spread = mean, spread
+        self.first, self.matters = nn.Linear(WIDTH, _SEEN), nn.Linear(_SEEN, 2)
+        self.known, self.out = nn.Linear(3 * _SEEN + 2, _KNOWN), nn.Linear(_KNOWN, 1)
+        self.drop = nn.Dropout(0.3)
+        self.parts = nn.ModuleList([self.first, self.matters, self.known, self.out, self.drop])
+
+    def __call__(self, heard: Tensor, facts: Tensor) -> Tensor:
+        x = (heard.float() - self.mean) / self.spread
+        if self.parts.training:
+            x = x * (torch.rand(len(x), 1, WIDTH) > 0.15) / 0.85
+        there = (torch.arange(x.shape[1])[None] < facts[:, 1:2])[..., None]
+        seen = _gelu(self.first(self.drop(x)))
+        weight = self.matters(seen).masked_fill(~there, -1e4).softmax(dim=1)
+        averages = torch.einsum("nrk,nrs->nks", weight, seen).flatten(1)
+        plain = (seen * there).sum(dim=1) / facts[:, 1:2]
+        known = torch.cat((averages, plain, facts[:, 2:4]), dim=1)
+        return self.out(self.drop(_gelu(self.known(self.drop(known)))))[:, 0]
+
+    def weights(self) -> dict[str, NDArray[np.float16]]:
+        """Of one head, for bargein_words.npz."""
+        named = {
+            "first": self.first.weight, "first_bias": self.first.bias, "matters": self.matters.weight,
+            "matters_bias": self.matters.bias, "known": self.known.weight, "known_bias": self.known.bias,
+            "out": self.out.weight[0], "out_bias": self.out.bias[0],
+        }  # fmt: skip
+        return {name: value.detach().numpy().astype(np.float16) for name, value in named.items()}
+
+
+def _gelu(x: Tensor) -> Tensor:
+    return nn.functional.gelu(x, approximate="tanh")
+
+
+def marked(net: Net, heard: Tensor, facts: Tensor) -> tuple[float, str]:
+    """Loss at the last moment of each event, and how many are wrong at even odds."""
+    net.parts.eval()
+    with torch.no_grad():
+        found = torch.cat([net(h, f) for h, f in zip(heard.split(512), facts.split(512), strict=True)])
+    last = torch.cat((facts[1:, 4] != facts[:-1, 4], torch.ones(1, dtype=torch.bool)))
+    found, words = found[last], facts[last, 0]
+    loss = nn.functional.binary_cross_entropy_with_logits(found, words)
+    wrong, missed = (found[words == 0] > 0).float().mean(), (found[words == 1] <= 0).float().mean()
+    return float(loss), f"{float(loss):.4f}, wrong {float(wrong):.3f}, missed {float(missed):.3f}"
+
+
+def all_heard(folder: Path, split: str) -> tuple[Tensor, Tensor]:
+    paths = sorted(folder.glob(f"{split}-*.npz"))
+    found, facts = zip(*(heard(path) for path in paths), strict=True)
+    return torch.cat(found), torch.cat(facts)
+
+
+def trained(
+    net: Net, told: tuple[Tensor, Tensor], dev: tuple[Tensor, Tensor] | None, passes: int
+) -> dict[str, NDArray[np.float16]]:
+    """The weights of the pass that was best on the dev set; without one, of the last."""
+    x, facts = told
+    steps = passes * (len(x) // 128 + 1)
+    optimiser = torch.optim.AdamW(net.parts.parameters(), lr=1.5e-3, weight_decay=0.05)
+    pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=steps)
+    best, kept = float("inf"), net.weights()
+    for turn in range(passes):
+        began, total = time.monotonic(), 0.0
+        net.parts.train()
+        for part in torch.randperm(len(x)).split(128):
+            wanted = facts[part, 0] * 0.96 + 0.02
+            loss = nn.functional.binary_cross_entropy_with_logits(net(x[part], facts[part]), wanted)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            pace.step()
+            total += float(loss.detach()) * len(part)
+        mark, words = (best, "not looked at") if dev is None else marked(net, *dev)
+        print(f"pass {turn}: {total / len(x):.4f}, dev {words}, {time.monotonic() - began:.0f} s", flush=True)
+        if mark < best or dev is None:
+            best, kept = mark, net.weights()
+    return kept
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--passes", type=int, default=7)
+    parser.add_argument("--heads", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--with-dev", action="store_true", help="learn from the dev set too; the last pass is kept")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--to", type=Path, default=Path("src/vivavoce/devices/bargein_words.npz"))
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    x, facts = all_heard(given.folder, "train")
+    dev = all_heard(given.folder, "dev")
+    print(f"{len(x)} moments", flush=True)
+    wanted = (torch.cat((x, dev[0])), torch.cat((facts, dev[1]))) if given.with_dev else (x, facts)
+    some = x[:: max(len(x) // 3000, 1)].float()
+    there = some[some.abs().sum(dim=-1) > 0]
+    # rounded as they are kept, so that what is trained is what is shipped
+    mean, spread = there.mean(dim=0).half().float(), (there.std(dim=0) + 0.1).half().float()
+    heads = []
+    for head in range(given.heads):
+        torch.manual_seed(given.seed + head)
+        heads.append(trained(Net(mean, spread), wanted, None if given.with_dev else dev, given.passes))
+    stacked = {name: np.stack([head[name] for head in heads]) for name in heads[0]}
+    scale = {"mean": mean.numpy().astype(np.float16), "spread": spread.numpy().astype(np.float16)}
+    np.savez_compressed(given.to, **scale, **stacked)  # type: ignore[arg-type]  # names are names of arrays
+    print(given.to, given.to.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()

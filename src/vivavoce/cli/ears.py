@@ -1,0 +1,70 @@
+"""Who judges what stops a reply: the detector of barge-ins, with a second ear where the recogniser's model is on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from vivavoce.errors import BadSettings
+
+if TYPE_CHECKING:
+    from vivavoce.devices.barge_words import Later, WordsEar
+    from vivavoce.ports import Ear
+
+MODEL = "base"
+"""The only model whose encoder was learned from (bench/bargein_train_words.py)."""
+
+
+def ear_for(
+    wish: Literal["auto", "at-once", "confirmed"], *, listens: bool, card: bool, tell: Callable[[str], None]
+) -> Ear | None:
+    """The detector; None where the server decides what interrupts.
+
+    Args:
+        wish: `--barge-in`. With `auto` there is a detector only where it has its second ear and a sound card.
+        listens: the microphone is open all the time.
+        card: it is a sound card.
+        tell: a line for the person.
+
+    Raises:
+        BadSettings: `confirmed`, and the microphone is not open all the time.
+    """
+    if wish == "at-once" or (wish == "auto" and not (listens and card)):
+        return None
+    if not listens:
+        raise BadSettings(
+            "--barge-in confirmed needs a microphone that is always open: leave --push-to-talk and --mic none out."
+        )
+    second = second_ear()
+    if second is None:
+        if wish == "auto":
+            return None
+        tell(
+            "Without its second ear the detector of barge-ins errs more often: pip install 'vivavoce[offline]', "
+            f"then viva models fetch {MODEL}."
+        )
+    from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  numpy, which a typed talk does not need
+
+    return BargeInDetector(second)
+
+
+def second_ear() -> Later | None:
+    """Words told from other sounds by the recogniser's encoder; None where that is not installed, or its model not here."""
+    from vivavoce.engine.models import registry  # noqa: PLC0415  only where somebody is listened to
+    from vivavoce.engine.models.weights import Weights  # noqa: PLC0415  as above
+
+    installed = importlib.util.find_spec("ctranslate2") and importlib.util.find_spec("tokenizers")
+    if not installed or not Weights().present(registry.named(MODEL)):
+        return None
+    from vivavoce.devices.barge_words import Later  # noqa: PLC0415  numpy
+
+    return Later(_loaded)
+
+
+def _loaded() -> WordsEar:
+    from vivavoce.devices.barge_words import WordsEar  # noqa: PLC0415  numpy
+    from vivavoce.engine.models.weights import Weights  # noqa: PLC0415  on the ear's own thread
+    from vivavoce.engine.models.whisper import Whisper  # noqa: PLC0415  comes with the extra
+
+    return WordsEar(Whisper(Weights().named(MODEL)))

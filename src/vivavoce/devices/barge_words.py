@@ -1,0 +1,171 @@
+"""Words or not, by the hearing half of a speech recogniser: the second opinion on a sound over a reply.
+
+The encoder of Whisper (`base`) hears up to 1.6 s at once and makes a row of 512 numbers of each 20 ms; what it learned from
+a great many voices tells words from a laugh, a hum or a bell far better than a network can that was trained on a few hours.
+Behind it lie some small heads that were trained alike, by bench/bargein_train_words.py, and whose mean is the answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import samplerate
+from numpy.typing import NDArray
+
+from vivavoce.pcm import RATE_HZ
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vivavoce.devices.barge_sound import Sound
+
+_log = logging.getLogger(__name__)
+Numbers = NDArray[np.float32]
+WINDOW_S = 1.6
+BEFORE = round(0.4 * RATE_HZ)
+"""Samples of the window before the sound began."""
+HEAR_RATE_HZ = 16000
+ROW_S = 0.02
+_SKIPPED = round(0.3 / ROW_S)  # rows before the sound that are not looked at
+MOST_ROWS = 60
+WIDTH = 512
+_MOST = 30.0
+
+
+def window(sound: Sound) -> Numbers:
+    """The sound, from `BEFORE` samples before it began to now, 24 kHz -> `WINDOW_S` at 16 kHz, silence behind it."""
+    out: Numbers = np.zeros(round(WINDOW_S * HEAR_RATE_HZ), np.float32)
+    found = samplerate.resample(sound.astype(np.float32), HEAR_RATE_HZ / RATE_HZ, "sinc_fastest")[: len(out)]
+    out[: len(found)] = found
+    return out
+
+
+def rows(encoded: Numbers, samples: int) -> Numbers:
+    """Those rows of an encoded window of so many samples (24 kHz) that the sound is judged by: (n, WIDTH), n at least 1."""
+    heard = round(samples / RATE_HZ / ROW_S)
+    return encoded[_SKIPPED : max(min(heard, _SKIPPED + MOST_ROWS), _SKIPPED + 1)]
+
+
+class Encoder(Protocol):
+    """The hearing half of a recogniser (`engine.models.whisper.Whisper`)."""
+
+    def encode(self, sound: Numbers) -> Numbers:
+        """16 kHz sound, full scale 1 -> (rows, WIDTH), a row for each 20 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What is made of the encoder's rows: one layer, two averages weighted by what matters and a plain one, another layer.
+
+    Attributes:
+        first: (seen, WIDTH).
+        matters: (2, seen).
+        known: (known, 3 x seen + 2).
+        out: (known,).
+    """
+
+    first: Numbers
+    first_bias: Numbers
+    matters: Numbers
+    matters_bias: Numbers
+    known: Numbers
+    known_bias: Numbers
+    out: Numbers
+    out_bias: Numbers
+
+    def of(self, rows: Numbers, facts: Numbers) -> float:
+        """Log odds of words."""
+        seen = _gelu(rows @ self.first.T + self.first_bias)
+        matters = seen @ self.matters.T + self.matters_bias
+        weight = np.exp(matters - matters.max(axis=0))
+        averages = (weight / weight.sum(axis=0)).T @ seen
+        known = np.concatenate((averages.ravel(), seen.mean(axis=0), facts))
+        return float(self.out @ _gelu(self.known @ known + self.known_bias) + self.out_bias)
+
+
+class WordsEar:
+    """How likely a sound is words, asked and answered at once."""
+
+    def __init__(self, encoder: Encoder, weights: dict[str, NDArray[Any]] | None = None) -> None:
+        """`weights` by name, as in bargein_words.npz, which is taken when there are none."""
+        if weights is None:
+            with files("vivavoce.devices").joinpath("bargein_words.npz").open("rb") as file, np.load(file) as shipped:
+                weights = dict(shipped)
+        w = {name: np.asarray(value, np.float32) for name, value in weights.items()}
+        self._encoder = encoder
+        self._mean, self._spread = w.pop("mean"), w.pop("spread")
+        self._heads = [_Head(**{name: value[n] for name, value in w.items()}) for n in range(len(w["out"]))]
+
+    def likely(self, sound: Sound, *, over: bool) -> float:
+        """0 to 1.
+
+        Args:
+            sound: 24 kHz, full scale 1, from `BEFORE` samples before it began to now, at most `WINDOW_S`.
+            over: it is over; else it goes on.
+        """
+        return self.of_rows(
+            rows(self._encoder.encode(window(sound)), len(sound)), (len(sound) - BEFORE) / RATE_HZ, over=over
+        )
+
+    def of_rows(self, heard: Numbers, seconds: float, *, over: bool) -> float:
+        """The same, of what the encoder made of it, `seconds` since it began."""
+        scaled = (heard - self._mean) / self._spread
+        facts = np.array((seconds, over), np.float32)
+        found = np.mean([head.of(scaled, facts) for head in self._heads])
+        return float(1 / (1 + np.exp(-np.clip(found, -_MOST, _MOST))))
+
+
+class Later:
+    """The same beside what else goes on, on a thread of its own: asked now, answered in some 20 ms.
+
+    Attributes:
+        gone: it cannot answer any more: the encoder could not be loaded, or failed.
+    """
+
+    def __init__(self, load: Callable[[], WordsEar]) -> None:
+        """`load` is called on the thread, once, by `wake` or by the first question."""
+        self.gone = False
+        self._load = load
+        self._thread = ThreadPoolExecutor(1, "viva-barge-in")
+        self._ear: Future[WordsEar] | None = None
+        self._asked: Future[float] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """A question is open, and its answer not made yet."""
+        return self._asked is not None and not self._asked.done()
+
+    def wake(self) -> None:
+        """There will be questions: load what is needed, which takes a second."""
+        self._ear = self._ear or self._thread.submit(self._load)
+
+    def ask(self, sound: Sound, *, over: bool) -> None:
+        """Judge this; a question that is not answered yet is forgotten."""
+        self.wake()
+        self._asked = self._thread.submit(self._likely, sound, over=over)
+
+    def answer(self) -> float | None:
+        """The answer to the last question, once; None while it is not known."""
+        if self._asked is None or self.busy:
+            return None
+        asked, self._asked = self._asked, None
+        try:
+            return asked.result()
+        except Exception as fault:  # noqa: BLE001  whatever it is, the talk goes on without this ear
+            _log.warning("The second ear for barge-ins has failed, and its network judges alone: %s", fault)
+            self.gone = True
+            return None
+
+    def _likely(self, sound: Sound, *, over: bool) -> float:
+        assert self._ear is not None  # noqa: S101  `ask` has seen to it
+        return self._ear.result().likely(sound, over=over)
+
+
+def _gelu(x: NDArray[Any]) -> Numbers:
+    """Close to Gauss's curve to 0.001: numpy has no erf."""
+    return np.asarray(x * 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))), np.float32)

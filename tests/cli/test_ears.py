@@ -1,0 +1,98 @@
+"""Who judges a barge-in: what is asked for, what is there, and what is said where something is missing."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.devices.acoustics import Sound, at_level, placed, recorded, to_bytes
+
+from vivavoce.cli.ears import ear_for, second_ear
+from vivavoce.devices.barge_sound import FRAME
+from vivavoce.devices.bargein import BargeInDetector
+from vivavoce.errors import BadSettings
+from vivavoce.pcm import RATE_HZ
+from vivavoce.session.bargein import Judged
+
+
+def untold(line: str) -> None:
+    raise AssertionError(line)
+
+
+@pytest.fixture
+def no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVA_MODELS", str(tmp_path))
+
+
+@pytest.mark.parametrize(("listens", "card"), [(True, True), (True, False), (False, False)])
+def test_at_once_leaves_it_to_the_server(listens: bool, card: bool) -> None:
+    assert ear_for("at-once", listens=listens, card=card, tell=untold) is None
+
+
+@pytest.mark.parametrize(("listens", "card"), [(True, False), (False, True), (False, False)])
+def test_auto_leaves_it_to_the_server_where_nobody_listens_to_a_card(listens: bool, card: bool) -> None:
+    assert ear_for("auto", listens=listens, card=card, tell=untold) is None
+
+
+@pytest.mark.usefixtures("no_models")
+def test_auto_leaves_it_to_the_server_where_the_model_is_not_here() -> None:
+    assert ear_for("auto", listens=True, card=True, tell=untold) is None
+
+
+@pytest.mark.usefixtures("no_models")
+def test_confirmed_without_the_model_is_granted_and_says_what_is_missing() -> None:
+    told: list[str] = []
+    assert isinstance(ear_for("confirmed", listens=True, card=False, tell=told.append), BargeInDetector)
+    assert len(told) == 1
+    assert "viva models fetch base" in told[0]
+
+
+def test_confirmed_needs_an_open_microphone() -> None:
+    with pytest.raises(BadSettings, match="leave --push-to-talk and --mic none out"):
+        ear_for("confirmed", listens=False, card=True, tell=untold)
+
+
+@pytest.mark.models
+def test_auto_confirms_on_a_card_where_the_model_is_here() -> None:
+    assert isinstance(ear_for("auto", listens=True, card=True, tell=untold), BargeInDetector)
+
+
+def _judged(sound: Sound) -> list[Judged]:
+    """In real time's order: what the second ear is asked is answered before the next sound comes."""
+    second = second_ear()
+    assert second is not None
+    second.wake()
+    detector, pcm, out = BargeInDetector(second), to_bytes(sound), []
+    for at in range(0, len(pcm), 2 * FRAME):
+        out += detector.hear(pcm[at : at + 2 * FRAME])
+        while second.busy:
+            threading.Event().wait(0.001)
+    assert not second.gone
+    return out
+
+
+def _room(sound: Sound) -> Sound:
+    room = placed([(1.0, sound)], 1.5 + len(sound) / RATE_HZ)
+    return room + np.random.default_rng(2).normal(0, 10 ** (-65 / 20), len(room))
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("name", ["jfk.wav", "LJ001-0004.wav", "sb_spk1_snt1.wav", "tardigrades.wav"])
+def test_words_of_a_real_voice_are_speech(name: str) -> None:
+    words = recorded(name)
+    loud = int(np.argmax(np.abs(words) > np.abs(words).max() / 20))
+    assert _judged(_room(at_level(words[loud : loud + RATE_HZ], -25)))[:2] == [Judged.SOUND, Judged.SPEECH]
+
+
+@pytest.mark.models
+def test_a_bell_and_a_thump_are_nothing() -> None:
+    at = np.arange(round(0.4 * RATE_HZ)) / RATE_HZ
+    partials = [np.sin(2 * np.pi * hz * at) * np.exp(-at * fall) for hz, fall in ((880, 6), (2217, 9), (4699, 14))]
+    bell = np.sum(partials, axis=0)
+    thump = np.sin(2 * np.pi * 90 * at) * np.exp(-at * 25)
+    for sound in (bell, thump):
+        judged = _judged(_room(at_level(sound, -22)))
+        assert Judged.SPEECH not in judged
+        assert judged.count(Judged.SOUND) == judged.count(Judged.NOTHING)
