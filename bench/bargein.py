@@ -42,7 +42,7 @@ from vivavoce.session.bargein import Judged
 NONE = ("backchannel", "cough", "laugh", "vocal", "noise")
 MS = 10
 LATE = 4  # frames until the second ear has answered
-HOLD_MS = 170
+HOLD_MS, SILENT_MS = 140, 350
 AFTER_MS = 500
 Judgement = tuple[int, Judged]
 
@@ -238,6 +238,19 @@ def summed(all_: Sequence[Outcome]) -> tuple[float, float]:
     )
 
 
+def in_short(all_: Sequence[Outcome]) -> str:
+    words = [o for o in all_ if o.event.kind == "speech"]
+    none = [o for o in all_ if o.event.kind in NONE]
+    within = share(words, lambda o: o.stays_silent_ms is not None and o.stays_silent_ms <= SILENT_MS)
+    return (
+        f"Wrong stops {wrong(none):.1%}, without cries {wrong([o for o in none if o.event.kind != 'vocal']):.1%}; "
+        f"missed {missed(words):.1%}\n"
+        f"Silent, median and p95: over all {spread(o.silent_ms for o in words)} ms (what is missed was held, and given back); "
+        f"over what is not missed {spread(o.stays_silent_ms for o in words if o.speech_ms is not None)} ms; "
+        f"for good within {SILENT_MS} ms: {within:.1%}"
+    )
+
+
 class Set:
     """All streams of a split, and what the network said of each; `ear` is the second one, or None."""
 
@@ -360,6 +373,7 @@ def main() -> None:
     print(
         f"\nOutside of all: {sounds / seconds * 60:.1f} SOUND and {speeches / seconds * 60:.2f} SPEECH a minute, in {seconds:.0f} s"
     )
+    print(in_short(all_))
     curves = {} if ear is None else {"with the second ear": curve(found, limits, second)}
     curves["the network alone"] = alone_curve(found, limits)
     for name, points in curves.items():

@@ -100,7 +100,7 @@ class Second:
     asks: tuple[int, ...] = (25, 40, 60, 80, 100)
     speech: tuple[float, ...] = (0.9, 0.9, 0.85, 0.8)
     nothing: tuple[float, ...] = (0.0, 0.01, 0.02, 0.05)
-    decides: float = 0.55
+    decides: float = 0.7
     network: float = 0.5
     surely_not: float = 0.01
     patience: int = 6
