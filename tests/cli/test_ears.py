@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from tests.devices.acoustics import Sound, at_level, placed, recorded, to_bytes
 
-from vivavoce.cli.ears import ear_for, second_ear
+from vivavoce.cli.ears import MODEL, ear_for, second_ear
 from vivavoce.devices.barge_sound import FRAME
 from vivavoce.devices.bargein import BargeInDetector
+from vivavoce.engine.models import registry
+from vivavoce.engine.models.weights import Weights
 from vivavoce.errors import BadSettings
 from vivavoce.pcm import RATE_HZ
 from vivavoce.session.bargein import Judged
@@ -28,35 +31,57 @@ def no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("listens", "card"), [(True, True), (True, False), (False, False)])
 def test_at_once_leaves_it_to_the_server(listens: bool, card: bool) -> None:
-    assert ear_for("at-once", listens=listens, card=card, tell=untold) is None
+    assert ear_for("at-once", obeys=True, listens=listens, card=card, tell=untold) is None
 
 
 @pytest.mark.parametrize(("listens", "card"), [(True, False), (False, True), (False, False)])
 def test_auto_leaves_it_to_the_server_where_nobody_listens_to_a_card(listens: bool, card: bool) -> None:
-    assert ear_for("auto", listens=listens, card=card, tell=untold) is None
+    assert ear_for("auto", obeys=True, listens=listens, card=card, tell=untold) is None
+
+
+@pytest.mark.models
+def test_auto_leaves_it_to_a_server_of_which_nothing_is_known() -> None:
+    assert ear_for("auto", obeys=False, listens=True, card=True, tell=untold) is None
 
 
 @pytest.mark.usefixtures("no_models")
 def test_auto_leaves_it_to_the_server_where_the_model_is_not_here() -> None:
-    assert ear_for("auto", listens=True, card=True, tell=untold) is None
+    assert ear_for("auto", obeys=True, listens=True, card=True, tell=untold) is None
 
 
 @pytest.mark.usefixtures("no_models")
 def test_confirmed_without_the_model_is_granted_and_says_what_is_missing() -> None:
     told: list[str] = []
-    assert isinstance(ear_for("confirmed", listens=True, card=False, tell=told.append), BargeInDetector)
+    assert isinstance(ear_for("confirmed", obeys=True, listens=True, card=False, tell=told.append), BargeInDetector)
     assert len(told) == 1
     assert "viva models fetch base" in told[0]
 
 
 def test_confirmed_needs_an_open_microphone() -> None:
     with pytest.raises(BadSettings, match="leave --push-to-talk and --mic none out"):
-        ear_for("confirmed", listens=False, card=True, tell=untold)
+        ear_for("confirmed", obeys=True, listens=False, card=True, tell=untold)
+
+
+@pytest.mark.models
+def test_a_damaged_model_is_not_fetched_in_the_middle_of_a_talk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = registry.named(MODEL)
+    shutil.copytree(Weights().root / model.folder, tmp_path / model.folder)
+    damaged = tmp_path / model.folder / "config.json"
+    damaged.write_bytes(damaged.read_bytes()[::-1])
+    monkeypatch.setenv("VIVA_MODELS", str(tmp_path))
+    ear = second_ear()
+    assert ear is not None
+    ear.wake()
+    while not ear.gone:
+        threading.Event().wait(0.001)
+    assert "viva models fetch base" in caplog.text
 
 
 @pytest.mark.models
 def test_auto_confirms_on_a_card_where_the_model_is_here() -> None:
-    assert isinstance(ear_for("auto", listens=True, card=True, tell=untold), BargeInDetector)
+    assert isinstance(ear_for("auto", obeys=True, listens=True, card=True, tell=untold), BargeInDetector)
 
 
 def _judged(sound: Sound) -> list[Judged]:

@@ -112,6 +112,21 @@ def test_words_after_a_sound_that_was_dismissed_are_heard() -> None:
     assert [verdict for _, verdict in judged[:4]] == [Judged.SOUND, Judged.NOTHING, Judged.SOUND, Judged.SPEECH]
 
 
+def test_an_ear_that_goes_in_the_middle_of_a_sound_leaves_what_the_network_heard_of_it() -> None:
+    for words, verdict in ((0.7, Judged.SPEECH), (0.3, Judged.NOTHING)):
+        ear = Told([])
+        detector = BargeInDetector(ear)
+        judged = _judged(detector, [(words, 0.9, 30.0)] * 80)
+        ear.gone = True
+        assert judged == [(0, Judged.SOUND)]
+        assert _judged(detector, [(0.5, 0.9, 30.0)]) == [(0, verdict)]
+
+
+def test_a_short_word_whose_answer_does_not_come_is_judged_by_what_was_heard_of_it() -> None:
+    judged = _judged(BargeInDetector(Told([])), [(0.95, 0.9, 30.0)] * 30 + [(0.05, 0.0, 0.0)] * 80)
+    assert [verdict for _, verdict in judged] == [Judged.SOUND, Judged.SPEECH]
+
+
 def test_of_an_ear_that_does_not_answer_in_time_the_network_takes_over() -> None:
     for words, verdict in ((0.9, Judged.SPEECH), (0.3, Judged.NOTHING)):
         judged = _judged(BargeInDetector(Told([])), [(words, 0.9, 30.0)] * 200)
@@ -246,8 +261,8 @@ def test_an_ear_that_cannot_be_loaded_is_gone_and_said_so(caplog: pytest.LogCapt
         raise RuntimeError("no such model")
 
     later = Later(broken)
-    later.ask(np.zeros(BEFORE), over=True)
     with caplog.at_level(logging.WARNING):
+        later.ask(np.zeros(BEFORE), over=True)
         while not later.gone:
             assert later.answer() is None
     assert "no such model" in caplog.text

@@ -17,20 +17,26 @@ MODEL = "base"
 
 
 def ear_for(
-    wish: Literal["auto", "at-once", "confirmed"], *, listens: bool, card: bool, tell: Callable[[str], None]
+    wish: Literal["auto", "at-once", "confirmed"],
+    *,
+    obeys: bool,
+    listens: bool,
+    card: bool,
+    tell: Callable[[str], None],
 ) -> Ear | None:
     """The detector; None where the server decides what interrupts.
 
     Args:
-        wish: `--barge-in`. With `auto` there is a detector only where it has its second ear and a sound card.
+        wish: `--barge-in`. With `auto` there is a detector only where it has its second ear, a sound card and such a server.
+        obeys: the server is known to leave cutting and answering to us; another may answer a first turn twice.
         listens: the microphone is open all the time.
-        card: it is a sound card.
+        card: microphone and speaker are sound cards.
         tell: a line for the person.
 
     Raises:
         BadSettings: `confirmed`, and the microphone is not open all the time.
     """
-    if wish == "at-once" or (wish == "auto" and not (listens and card)):
+    if wish == "at-once" or (wish == "auto" and not (obeys and listens and card)):
         return None
     if not listens:
         raise BadSettings(
@@ -63,8 +69,10 @@ def second_ear() -> Later | None:
 
 
 def _loaded() -> WordsEar:
+    """Nothing is fetched here. Raises `ModelMissing` where a file is damaged."""
     from vivavoce.devices.barge_words import WordsEar  # noqa: PLC0415  numpy
+    from vivavoce.engine.models import registry  # noqa: PLC0415  on the ear's own thread
     from vivavoce.engine.models.weights import Weights  # noqa: PLC0415  on the ear's own thread
     from vivavoce.engine.models.whisper import Whisper  # noqa: PLC0415  comes with the extra
 
-    return WordsEar(Whisper(Weights().named(MODEL)))
+    return WordsEar(Whisper(Weights().here(registry.named(MODEL))))

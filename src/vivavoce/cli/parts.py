@@ -78,7 +78,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         speaker = _speaker(wishes.speaker, [line.name for line in lines if isinstance(line, Recording)])
         opened.push_async_callback(speaker.close)
         _keep_echo_out(wishes, screen, microphone, speaker)
-        ear = _ear(wishes, screen, microphone, speaker)
+        ear = _ear(wishes, choice, screen, microphone, speaker)
         settings = replace(
             settings,
             noise_reduction=_noise_reduction(wishes, choice, microphone, speaker),
@@ -323,10 +323,11 @@ def _keep_echo_out(wishes: Wishes, screen: Screen, microphone: Microphone, speak
         cards[0].process(control, cards[1], control.news)
 
 
-def _ear(wishes: Wishes, screen: Screen, microphone: Microphone, speaker: Speaker) -> Ear | None:
+def _ear(wishes: Wishes, choice: choose.Choice, screen: Screen, microphone: Microphone, speaker: Speaker) -> Ear | None:
     """Who judges what interrupts; None where the server decides."""
     return ear_for(
         wishes.barge_in,
+        obeys=choice.kind in {"openai", "azure", "offline"},
         listens=not (wishes.push_to_talk or isinstance(microphone, MemoryMicrophone)),
         card=_cards(microphone, speaker) is not None,
         tell=lambda line: _announce(screen, line),

@@ -8,7 +8,8 @@ Behind it lie some small heads that were trained alike, by bench/bargein_train_w
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future, ThreadPoolExecutor
+import queue
+import threading
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
@@ -120,50 +121,62 @@ class WordsEar:
         return float(1 / (1 + np.exp(-np.clip(found, -_MOST, _MOST))))
 
 
+@dataclass(slots=True, eq=False)
+class _Question:
+    sound: Sound
+    over: bool
+    answer: float | None = None
+
+
 class Later:
     """The same beside what else goes on, on a thread of its own: asked now, answered in some 20 ms.
 
+    The thread is a daemon: whoever leaves the program does not wait for it.
+
     Attributes:
-        gone: it cannot answer any more: the encoder could not be loaded, or failed.
+        gone: it does not answer any more: the encoder could not be loaded, or failed. Set by the thread, at any time.
     """
 
     def __init__(self, load: Callable[[], WordsEar]) -> None:
-        """`load` is called on the thread, once, by `wake` or by the first question."""
+        """`load` is called on the thread, once, after the first `wake`."""
         self.gone = False
-        self._load = load
-        self._thread = ThreadPoolExecutor(1, "viva-barge-in")
-        self._ear: Future[WordsEar] | None = None
-        self._asked: Future[float] | None = None
+        self._thread = threading.Thread(target=self._work, args=(load,), name="viva-barge-in", daemon=True)
+        self._questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
+        self._open: _Question | None = None
 
     @property
     def busy(self) -> bool:
         """A question is open, and its answer not made yet."""
-        return self._asked is not None and not self._asked.done()
+        return self._open is not None and self._open.answer is None and not self.gone
 
     def wake(self) -> None:
         """There will be questions: load what is needed, which takes a second."""
-        self._ear = self._ear or self._thread.submit(self._load)
+        if self._thread.ident is None:
+            self._thread.start()
 
     def ask(self, sound: Sound, *, over: bool) -> None:
         """Judge this; a question that is not answered yet is forgotten."""
         self.wake()
-        self._asked = self._thread.submit(self._likely, sound, over=over)
+        self._open = _Question(sound, over)
+        self._questions.put(self._open)
 
     def answer(self) -> float | None:
         """The answer to the last question, once; None while it is not known."""
-        if self._asked is None or self.busy:
+        if self._open is None or self._open.answer is None:
             return None
-        asked, self._asked = self._asked, None
+        found, self._open = self._open.answer, None
+        return found
+
+    def _work(self, load: Callable[[], WordsEar]) -> None:
         try:
-            return asked.result()
+            ear = load()
+            while True:
+                question = self._questions.get()
+                if question is self._open:
+                    question.answer = ear.likely(question.sound, over=question.over)
         except Exception as fault:  # noqa: BLE001  whatever it is, the talk goes on without this ear
             _log.warning("The second ear for barge-ins has failed, and its network judges alone: %s", fault)
             self.gone = True
-            return None
-
-    def _likely(self, sound: Sound, *, over: bool) -> float:
-        assert self._ear is not None  # noqa: S101  `ask` has seen to it
-        return self._ear.result().likely(sound, over=over)
 
 
 def _gelu(x: NDArray[Any]) -> Numbers:

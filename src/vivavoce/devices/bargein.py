@@ -29,7 +29,6 @@ from vivavoce.session.bargein import Judged
 _FULL_SCALE = 32768.0
 _FRAME_BYTES = FRAME * SAMPLE_BYTES
 _KEPT = round(WINDOW_S * RATE_HZ) // FRAME
-_EVEN = 0.5
 _LEAST = 1e-3
 
 
@@ -100,7 +99,7 @@ class Second:
     asks: tuple[int, ...] = (25, 40, 60, 80, 100)
     speech: tuple[float, ...] = (0.9, 0.9, 0.85, 0.8)
     nothing: tuple[float, ...] = (0.0, 0.01, 0.02, 0.05)
-    decides: float = 0.7
+    decides: float = 0.75
     network: float = 0.5
     surely_not: float = 0.01
     patience: int = 6
@@ -136,8 +135,9 @@ class BargeInDetector:
         self._being = _Being.STILL
         self._frames = self._unlikely = self._quiet = 0
         self._asked: int | None = None  # which of the questions is open
-        self._odds = 0.0
+        self._heard, self._odds = 0, 0.0
         self._must = 0  # frames since it was asked for a decision; 0: it was not
+        self._sure = False
 
     @property
     def speaks(self) -> bool:
@@ -182,11 +182,12 @@ class BargeInDetector:
                 return self._began() if audible else None
             case _Being.OPEN:
                 self._frames += 1
-                ear = self._second
-                return self._verdict(self._alone(words) if ear is None else self._asking(ear, words))
+                return self._verdict(self._judged(words))
             case _Being.DISMISSED:
                 self._frames += 1
-                if audible and (words >= self._limits.again or self._words_after_all()):
+                if self._words_after_all(audible=audible):
+                    return self._began(sure=True)
+                if audible and words >= self._limits.again:
                     return self._began()
                 if self._quiet >= self._limits.quiet:
                     self._being = _Being.STILL
@@ -196,8 +197,20 @@ class BargeInDetector:
                     self._being = _Being.STILL
         return None
 
-    def _began(self) -> Judged:
-        self._being, self._frames, self._unlikely, self._odds = _Being.OPEN, 0, 0, 0.0
+    def _judged(self, words: float) -> bool | None:
+        """Whether it is speech; None while that is open."""
+        if self._sure:
+            return True
+        if self._second is not None:
+            return self._asking(self._second, words)
+        if self._heard:  # the second ear is gone in the middle of a sound
+            return self._odds >= 0
+        return self._alone(words)
+
+    def _began(self, *, sure: bool = False) -> Judged:
+        self._sure = sure
+        self._being, self._frames, self._unlikely = _Being.OPEN, 0, 0
+        self._heard, self._odds = 0, 0.0
         self._asked, self._must = None, 0
         return Judged.SOUND
 
@@ -227,7 +240,7 @@ class BargeInDetector:
     def _second(self) -> SecondEar | None:
         return None if self._ear is None or self._ear.gone else self._ear
 
-    def _words_after_all(self) -> bool:
+    def _words_after_all(self, *, audible: bool) -> bool:
         """A sound that was dismissed goes on: now and then the second ear is asked whether there are words in it."""
         ear = self._second
         if ear is None:
@@ -236,14 +249,15 @@ class BargeInDetector:
         if answer is not None:
             self._asked = None
             return answer >= self._second_limits.decides
-        if self._frames % self._second_limits.listens_on == 0:
+        if audible and self._frames % self._second_limits.listens_on == 0:
             self._asked = 0
             ear.ask(self._since_before(min(self._frames, self._second_limits.asks[-1])), over=False)
         return False
 
     def _asking(self, second: SecondEar, words: float) -> bool | None:
         limits = self._second_limits
-        self._odds += _log_odds(words)
+        if not self._must:
+            self._heard, self._odds = self._heard + 1, self._odds + _log_odds(words)
         self._unlikely = self._unlikely + 1 if words < limits.surely_not else 0
         answer = second.answer() if self._asked is not None else None
         if answer is not None:
@@ -252,11 +266,11 @@ class BargeInDetector:
                 return speech
         if self._unlikely >= limits.patience and not self._must:
             return False
-        return self._ask_on(second, words)
+        return self._ask_on(second)
 
     def _answered(self, likely: float) -> bool | None:
         asked, self._asked = self._asked, None
-        odds = _log_odds(likely) + self._second_limits.network * self._odds / self._frames
+        odds = _log_odds(likely) + self._second_limits.network * self._odds / self._heard
         likely = 1 / (1 + math.exp(-odds))
         if self._must:
             return likely >= self._second_limits.decides
@@ -265,12 +279,12 @@ class BargeInDetector:
             return True
         return False if likely <= self._second_limits.nothing[asked] else None
 
-    def _ask_on(self, second: SecondEar, words: float) -> bool | None:
+    def _ask_on(self, second: SecondEar) -> bool | None:
         """Ask what is to be asked now."""
         limits = self._second_limits
         if self._must:
             self._must += 1
-            return words >= _EVEN if self._must > limits.late else None
+            return self._odds >= 0 if self._must > limits.late else None
         over = self._quiet >= self._limits.quiet
         if over or self._frames in limits.asks:
             self._asked = 0 if over else limits.asks.index(self._frames)

@@ -53,6 +53,13 @@ class Weights:
         """Whether all files are here with the right size (their hashes are looked at when they are used)."""
         return all(self._right_size(self.root / model.folder / one.name, one) for one in model.files)
 
+    def here(self, model: Model) -> Path:
+        """The folder with all files of `model`, verified; nothing is fetched. Raises `ModelMissing`."""
+        place = self.root / model.folder
+        if not all(_verified(place / one.name, one) for one in model.files):
+            raise ModelMissing(f"The model {model.name!r} is not whole in {place}: viva models fetch {model.name}.")
+        return place
+
     def named(self, name: str) -> Path:
         """The folder of the model `name`, fetched when it is not here. Raises `ModelMissing`, `BadSettings`."""
         return self.ensure(registry.named(name))
