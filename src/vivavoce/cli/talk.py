@@ -140,7 +140,7 @@ class _OrderedCommand(click.Command):
 @click.option(
     "--barge-in",
     type=click.Choice(["auto", "at-once", "confirmed"]),
-    default="auto",
+    default="at-once",
     show_default=True,
     help="What stops the assistant: every sound that the server takes for speech; or only what is confirmed to be words, "
     "while a cough or an 'mm-hm' only holds it for a moment; auto confirms on a sound card where the model `base` is here.",
