@@ -601,3 +601,103 @@ def test_a_reply_that_was_cut_for_somebody_is_not(by: str) -> None:
     talk.forget()
     talk.wait(3)
     assert talk.words(CreateResponse) == []
+
+
+# ---- a detector that is in doubt again and again; sounds that are not a turn's own
+
+
+def test_a_turn_that_goes_on_is_believed_though_the_detector_takes_it_for_one_cough_after_the_other() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.says(began("v"))
+    for _ in range(3):
+        judges(talk, SOUND)
+        talk.wait(0.3)
+        judges(talk, NOTHING)
+        talk.wait(0.3)
+    assert talk.deeds(Hush) == []
+    judges(talk, SOUND)
+    talk.wait(0.3)
+    assert talk.deeds(Hush) == [Hush()]
+    assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
+    judges(talk, NOTHING)
+    talk.says(*turn("v", "a")[1:])
+    assert talk.words(DeleteItem) == []
+
+
+def test_a_turn_that_began_in_doubt_counts_from_the_first_time_that_it_was_nothing() -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.says(began("v"))
+    talk.wait(1)
+    judges(talk, NOTHING)
+    talk.wait(1.9)
+    judges(talk, SOUND)
+    assert talk.deeds(Hush) == []
+    talk.wait(0.11)
+    assert talk.deeds(Hush) == [Hush()]
+
+
+def test_one_cough_after_the_other_and_quiet_behind_them_is_dismissed() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.says(began("c"))
+    talk.wait(1.5)
+    judges(talk, SOUND)
+    talk.says(*turn("c", "a")[1:])
+    talk.wait(1)
+    judges(talk, NOTHING)
+    assert talk.deeds(Hush) == []
+    assert talk.sent == [DeleteItem("c")]
+
+
+def test_a_server_that_judges_from_the_words_is_given_longer_whatever_is_in_doubt() -> None:
+    talk = speaking(replace(OURS, semantic=True))
+    judges(talk, SOUND, NOTHING)
+    talk.says(began("v"))
+    for _ in range(9):
+        judges(talk, SOUND, NOTHING)
+        talk.wait(1)
+    judges(talk, SOUND)
+    assert talk.deeds(Hush) == []
+    talk.wait(1.1)
+    assert talk.deeds(Hush) == [Hush()]
+
+
+@pytest.mark.parametrize(
+    ("judged_after_s", "wait_s", "own"), [(0.3, 1.1, True), (0.3, 1.3, False), (1.4, 0.9, True), (1.4, 1.0, False)]
+)
+def test_a_turn_long_after_a_sound_was_last_there_is_not_its_own(
+    judged_after_s: float, wait_s: float, own: bool
+) -> None:
+    talk = speaking()
+    judges(talk, SOUND)
+    talk.wait(judged_after_s)
+    judges(talk, NOTHING)
+    talk.wait(wait_s)
+    talk.says(began("v"))
+    talk.wait(0.6)
+    assert talk.deeds(Hush) == ([] if own else [Hush()])
+
+
+def test_what_only_the_server_heard_is_believed_in_time_though_another_sound_is_in_doubt() -> None:
+    talk = speaking()
+    talk.says(*turn("v", "a"))
+    talk.wait(0.4)
+    judges(talk, SOUND)
+    talk.wait(0.2)
+    assert talk.deeds(Hush) == [Hush()]
+    assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
+
+
+def test_a_cough_that_the_server_never_had_makes_nothing_of_a_turn_that_goes_on() -> None:
+    talk = speaking()
+    judges(talk, SOUND, NOTHING)
+    talk.says(began("c"), said.SpeechStopped("c", 300))
+    talk.wait(1.4)
+    talk.says(began("v"))
+    talk.wait(1.9)
+    assert talk.deeds(Hush) == []
+    talk.wait(0.2)
+    assert talk.shown(SpeechBegan) == [SpeechBegan("v", 100)]
+    assert talk.deeds(Hush) == [Hush()]

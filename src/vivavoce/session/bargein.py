@@ -9,7 +9,7 @@ server's turns are kept back until the sound is judged:
       `------------- a new SOUND, at any time ---------------'
 
 When in doubt, the person is right: a sound that nobody judges in time is speech, and so is what the server alone goes on
-hearing.
+hearing, or goes on hearing long after the first cough in it, however many there are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ from vivavoce.session.settings import Settings
 
 FULL, LOW, HELD = 1.0, 0.2, 0.0
 """Shares of the loudness. Held: nothing is played, and nothing of the reply is lost."""
-_FRESH_S = 1.5  # the server notices a sound so much later than we do, at most
+# A turn that begins while a sound goes on, or so long after it, is that sound's. The server says `speech_started` only once its
+# detection is sure (the offline engine: after 96 ms of voice), and then the word has to come here over a network that may be
+# slow. `prefix_padding_ms` delays nothing: it only sets `audio_start_ms` back, on the line of the sound that was appended.
+_FRESH_S = 1.5
+# Nobody tells us when a sound ends, but its verdict comes at most so long after that (ports.Ear): so long before a NOTHING it was
+# still there, or it began later than that. Counted from the verdict itself, a sound of 10 ms would explain turns too long.
+_JUDGED_AFTER_S = 0.55
 _TURNS = 64
 _Person = server.SpeechStarted | server.SpeechStopped | server.AudioCommitted
 _Words = server.TranscriptionCompleted | server.TranscriptionFailed | server.TranscriptionDelta
@@ -53,6 +59,7 @@ class _Turn:
     Attributes:
         at: when it began to be kept back.
         heard: the detector heard a sound that goes with it.
+        nothing_at: when it was first known of a sound in it, or of the one that it began with, that it was nothing.
         words: what is kept back.
         ended: the server has said that it stopped.
         committed: the server has it as an item.
@@ -60,6 +67,7 @@ class _Turn:
 
     at: float
     heard: bool = False
+    nothing_at: float | None = None
     fate: _Fate = _Fate.KEPT
     words: list[ServerEvent] = field(default_factory=list)
     ended: bool = False
@@ -83,7 +91,8 @@ class BargeIn:
         self._waits = settings.timeouts
         self._waits_long = settings.semantic  # such a server keeps a turn open for seconds after the last sound
         self._sound: Judged | None = None  # what the last sound was judged to be
-        self._since = 0.0
+        self._since = 0.0  # when it began, or was judged
+        self._lasted_until = 0.0  # when it was last known to go on
         self._share = FULL
         self._kept: dict[str, _Turn] = {}
         self._past: dict[str, _Turn] = {}  # the last that were decided on
@@ -152,6 +161,7 @@ class BargeIn:
             if turn.ended and turn.heard:
                 self._dismiss(item_id)
             turn.heard = turn.heard or not turn.ended
+        self._lasted_until = now
         if over or self._kept:
             self._sound, self._since = Judged.SOUND, now
             self._turn_down(LOW if over else FULL)
@@ -160,13 +170,17 @@ class BargeIn:
 
     def _is_nothing(self, now: float) -> None:
         self._sound, self._since = Judged.NOTHING, now
+        self._lasted_until = max(self._lasted_until, now - _JUDGED_AFTER_S)
         self._nobody = True
         self._turn_down(FULL)
-        for item_id in [*self._kept]:
+        for item_id, turn in [*self._kept.items()]:
+            if turn.heard and turn.nothing_at is None:
+                turn.nothing_at = now
             self._settle(item_id)
 
     def _is_speech(self, now: float) -> None:
         self._sound, self._since = Judged.SPEECH, now
+        self._lasted_until = now
         for item_id in [*self._kept]:
             self._release(item_id)
 
@@ -193,8 +207,8 @@ class BargeIn:
         return True
 
     def _begun(self, item_id: str, now: float, *, over: bool) -> _Turn:
-        fresh = self._sound if self._doubts or now - self._since < _FRESH_S else None
-        turn = self._kept[item_id] = _Turn(now, heard=fresh is not None)
+        fresh = self._sound if self._doubts or now - self._lasted_until < _FRESH_S else None
+        turn = self._kept[item_id] = _Turn(now, fresh is not None, now if fresh is Judged.NOTHING else None)
         if not over or fresh is Judged.SPEECH:
             self._release(item_id)
         return turn
@@ -231,30 +245,39 @@ class BargeIn:
 
     @property
     def _due_at(self) -> float | None:
+        waits = [due for turn in self._kept.values() if (due := self._due_of(turn)) is not None]
         if self._doubts:
-            return self._since + (self._waits.hold_s if self._share == LOW else self._waits.judged_s)
-        return min((self._believed_at(turn) for turn in self._kept.values()), default=None)
+            waits.append(self._since + (self._waits.hold_s if self._share == LOW else self._waits.judged_s))
+        return min(waits, default=None)
 
-    def _believed_at(self, turn: _Turn) -> float:
-        """When a turn that the detector knows nothing of, or that goes on long after a cough, is believed."""
+    def _due_of(self, turn: _Turn) -> float | None:
+        """When a turn that the detector knows nothing of, or that goes on long after a cough, is believed; one that ended is none.
+
+        It does not matter how often the detector says SOUND and NOTHING meanwhile, or that it is in doubt again.
+        """
         if not turn.heard:
             return turn.at + self._waits.unheard_s
-        return max(turn.at, self._since) + self._waits.dismissed_s * (5 if self._waits_long else 1)
+        if turn.ended and self._doubts:
+            return None  # what is in doubt is its own sound: those before it were dismissed when that began
+        first = turn.at if turn.nothing_at is None else turn.nothing_at
+        return first + self._waits.dismissed_s * (5 if self._waits_long else 1)
 
     def due(self, now: float) -> bool:
         """Time passes. True when what is heard is speech, because nobody says otherwise."""
-        by = self._due_at
-        if by is None or now < by:
-            return False
-        if self._doubts and now < self._since + self._waits.judged_s:
+        late = [
+            (item_id, turn)
+            for item_id, turn in self._kept.items()
+            if (due := self._due_of(turn)) is not None and now >= due
+        ]
+        ended = [item_id for item_id, turn in late if turn.heard and turn.ended]
+        for item_id in ended:  # a cough that ended long ago, and that the server does not have
+            self._dismiss(item_id)
+        if len(late) > len(ended) or (self._doubts and now >= self._since + self._waits.judged_s):
+            self._is_speech(now)
+            return True
+        if self._doubts and self._share == LOW and now >= self._since + self._waits.hold_s:
             self._turn_down(HELD)
-            return False
-        if not self._doubts and all(turn.heard and turn.ended for turn in self._kept.values()):
-            for item_id in [*self._kept]:  # a cough that ended long ago, and that the server does not have
-                self._dismiss(item_id)
-            return False
-        self._is_speech(now)
-        return True
+        return False
 
     def nothing_to_interrupt(self) -> None:
         """No reply is there any more: a turn of which the detector has heard nothing is an ordinary turn now."""
