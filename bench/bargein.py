@@ -287,12 +287,8 @@ def curve(found: Set, limits: Limits, second: Second) -> list[Point]:
     """(what decides, wrong stops, missed) with the second ear."""
     points = []
     for p in DECIDES:
-        here = replace(
-            second,
-            decides=p,
-            speech=tuple(max(limit, p) for limit in second.speech),
-            nothing=tuple(min(limit, p) for limit in second.nothing),
-        )
+        asks = tuple(replace(ask, speech=max(ask.speech, p), nothing=min(ask.nothing, p)) for ask in second.asks)
+        here = replace(second, decides=p, asks=asks)
         points.append((p, *summed(found.judged(limits, here)[0])))
     return points
 

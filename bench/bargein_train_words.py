@@ -28,7 +28,7 @@ from tests.devices.acoustics import to_bytes
 
 from vivavoce.devices.barge_sound import FRAME
 from vivavoce.devices.barge_words import BEFORE, MOST_ROWS, WIDTH, rows, window
-from vivavoce.devices.bargein import BargeInDetector
+from vivavoce.devices.bargein import BargeInDetector, Second
 from vivavoce.engine.models.choose import open_recogniser
 from vivavoce.engine.models.whisper import Whisper
 from vivavoce.pcm import RATE_HZ
@@ -37,7 +37,8 @@ from vivavoce.session.bargein import Judged
 torch: Any = importlib.import_module("torch")  # Any: it is not installed where the types are checked
 nn: Any = torch.nn
 Tensor = Any
-MOMENTS_S = (0.25, 0.4, 0.6, 0.8, 1.0)
+_FRAMES = (*(ask.after for ask in Second().asks), Second().last)
+MOMENTS_S = tuple(frames * FRAME / RATE_HZ for frames in _FRAMES)
 KINDS = ("speech", "backchannel", "cough", "laugh", "vocal", "noise")
 _SEEN, _KNOWN = 96, 64
 _NEAR = RATE_HZ // 20

@@ -32,7 +32,7 @@ from vivavoce.session.bargein import Judged
 LIMITS, SECOND = Limits(), Second()
 STILL, SOUND_ON = (0.5, 0.0, 0.0), (0.5, 0.9, 30.0)
 UNLIKELY = (0.0, 0.9, 30.0)
-LONGEST = SECOND.asks[-1] + SECOND.late + 2
+LONGEST = SECOND.last + SECOND.late + 2
 
 
 @dataclass
@@ -72,7 +72,7 @@ def _judged(detector: BargeInDetector, said: list[tuple[float, float, float]]) -
 def test_it_is_asked_after_a_quarter_of_a_second_and_a_sure_answer_is_the_verdict() -> None:
     ear = Told([0.99])
     judged = _judged(BargeInDetector(ear), [STILL] * 5 + [SOUND_ON] * 60)
-    assert judged == [(5, Judged.SOUND), (5 + SECOND.asks[0] + ear.late, Judged.SPEECH)]
+    assert judged == [(5, Judged.SOUND), (5 + SECOND.asks[0].after + ear.late, Judged.SPEECH)]
     assert [over for _, over in ear.asked] == [False]
 
 
@@ -80,8 +80,8 @@ def test_an_unsure_answer_leaves_it_open_until_the_last_question_which_decides()
     for last, verdict in ((SECOND.decides, Judged.SPEECH), (SECOND.decides - 0.01, Judged.NOTHING)):
         ear = Told([0.5, 0.5, 0.5, 0.5, last])
         judged = _judged(BargeInDetector(ear), [SOUND_ON] * 150)
-        assert judged[:2] == [(0, Judged.SOUND), (SECOND.asks[-1] + ear.late, verdict)]
-        assert len(ear.asked) >= len(SECOND.asks)
+        assert judged[:2] == [(0, Judged.SOUND), (SECOND.last + ear.late, verdict)]
+        assert len(ear.asked) >= len([*SECOND.asks, SECOND.last])
 
 
 def test_what_the_network_heard_counts_beside_the_answer() -> None:
@@ -130,7 +130,7 @@ def test_a_short_word_whose_answer_does_not_come_is_judged_by_what_was_heard_of_
 def test_of_an_ear_that_does_not_answer_in_time_the_network_takes_over() -> None:
     for words, verdict in ((0.9, Judged.SPEECH), (0.3, Judged.NOTHING)):
         judged = _judged(BargeInDetector(Told([])), [(words, 0.9, 30.0)] * 200)
-        assert judged[:2] == [(0, Judged.SOUND), (SECOND.asks[-1] + SECOND.late, verdict)]
+        assert judged[:2] == [(0, Judged.SOUND), (SECOND.last + SECOND.late, verdict)]
 
 
 def test_without_its_ear_the_network_judges_alone() -> None:
@@ -145,8 +145,8 @@ def test_what_it_hears_begins_four_tenths_before_the_sound_and_ends_now() -> Non
         detector.hear(pcm[at : at + 2 * FRAME])
     sound = to_sound(pcm)
     assert ear.woken
-    for (heard, _), asked in zip(ear.asked, SECOND.asks, strict=False):
-        begin, now = 100 * FRAME - BEFORE, (101 + asked) * FRAME
+    for (heard, _), after in zip(ear.asked, [*(ask.after for ask in SECOND.asks), SECOND.last], strict=False):
+        begin, now = 100 * FRAME - BEFORE, (101 + after) * FRAME
         assert np.array_equal(heard, sound[begin:now])
 
 

@@ -6,17 +6,21 @@ a person at all. Trained by bench/bargein_train.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.devices.barge_sound import FEATURES
+from vivavoce.devices.barge_sound import FEATURES, FRAME, HISTORY, Floor, Sound, spectra
+from vivavoce.pcm import SAMPLE_BYTES
 
 Numbers = NDArray[np.float32]
 FRAMES = 3
 _MOST = 30.0
+_FULL_SCALE = 32768.0
+_FRAME_BYTES = FRAME * SAMPLE_BYTES
 
 
 class BargeInNet:
@@ -50,6 +54,30 @@ class BargeInNet:
         self._state = new + opened[n:] * (self._state - new)
         words, person = _sigmoid(self._out @ self._state + self._out_bias)
         return float(words), float(person)
+
+
+class Listener:
+    """The network at the end of a microphone: sound in pieces of any length in, what is heard in each 10 ms out."""
+
+    def __init__(self) -> None:
+        self._net, self._floor = BargeInNet(), Floor()
+        self._rest = b""
+        self._window: Sound = np.zeros((1, HISTORY))
+
+    def hear(self, pcm: bytes) -> Iterator[tuple[Sound, float, float, float]]:
+        """(sound, words, a person, how far it stands out of the noise that was there before in dB) of each `FRAME` that is whole.
+
+        `pcm`: 24 kHz 16-bit mono, any whole number of samples. To be used up before the next piece.
+        """
+        sound = self._rest + pcm
+        whole = len(sound) // _FRAME_BYTES * _FRAME_BYTES
+        self._rest = sound[whole:]
+        for at in range(0, whole, _FRAME_BYTES):
+            samples = np.frombuffer(sound[at : at + _FRAME_BYTES], "<i2") / _FULL_SCALE
+            self._window[0, :-FRAME] = self._window[0, FRAME:]
+            self._window[0, -FRAME:] = samples
+            words, person = self._net.hear(self._floor.features(spectra(self._window)[0]))
+            yield samples, words, person, self._floor.over_db
 
 
 def _sigmoid(x: Numbers) -> Numbers:

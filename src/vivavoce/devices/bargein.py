@@ -20,14 +20,12 @@ from typing import Protocol
 
 import numpy as np
 
-from vivavoce.devices.barge_net import BargeInNet
-from vivavoce.devices.barge_sound import FRAME, HISTORY, Floor, Sound, spectra
+from vivavoce.devices.barge_net import Listener
+from vivavoce.devices.barge_sound import FRAME, Sound
 from vivavoce.devices.barge_words import BEFORE, WINDOW_S
-from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES
+from vivavoce.pcm import RATE_HZ
 from vivavoce.session.bargein import Judged
 
-_FULL_SCALE = 32768.0
-_FRAME_BYTES = FRAME * SAMPLE_BYTES
 _KEPT = round(WINDOW_S * RATE_HZ) // FRAME
 _LEAST = 1e-3
 
@@ -81,13 +79,27 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to the second ear about a sound that goes on.
+
+    Attributes:
+        after: frames after the beginning of the sound.
+        speech: as likely as that, and it is speech.
+        nothing: no likelier, and it is nothing.
+    """
+
+    after: int
+    speech: float
+    nothing: float
+
+
+@dataclass(frozen=True, slots=True)
 class Second:
     """The same for the second ear: when it is asked, and what of its answer counts.
 
     Attributes:
-        asks: frames after the beginning at which it is asked; at the last of them, and when the sound is over, it must decide.
-        speech: as likely as that, and it is speech, at each of `asks` but the last.
-        nothing: no likelier, and it is nothing, at each of `asks` but the last.
+        asks: what it is asked, in the order of their frames.
+        last: frames after the beginning at which it is asked for the last time; then, and when the sound is over, it must decide.
         decides: as likely as that is speech where it must decide.
         network: what the network says of the sound on the average (log odds) counts so much beside the answer's.
         surely_not: words that the network finds less likely for `patience` frames are nothing, and nobody is asked.
@@ -96,9 +108,8 @@ class Second:
         late: frames after its last question within which it must have answered; then the network decides.
     """
 
-    asks: tuple[int, ...] = (25, 40, 60, 80, 100)
-    speech: tuple[float, ...] = (0.9, 0.9, 0.85, 0.8)
-    nothing: tuple[float, ...] = (0.0, 0.01, 0.02, 0.05)
+    asks: tuple[Ask, ...] = (Ask(25, 0.9, 0.0), Ask(40, 0.9, 0.01), Ask(60, 0.85, 0.02), Ask(80, 0.8, 0.05))
+    last: int = 100
     decides: float = 0.75
     network: float = 0.5
     surely_not: float = 0.01
@@ -116,6 +127,36 @@ class _Being(Enum):
     SPEAKING = auto()
 
 
+@dataclass(slots=True)
+class _Going:
+    """What goes on since the last `SOUND` or verdict, and what is known of it; times are frames.
+
+    Attributes:
+        sure: the second ear has heard words in it already.
+        frames: how long that is; of a person who speaks, how long without words.
+        unlikely: up to now, words were hardly possible for so long.
+        heard: for so long the network has said what is to count beside the second ear's answer.
+        odds: the log odds of words that it gave then, summed.
+        open: a question to the second ear is open.
+        asked: which; None where it must decide.
+        waits: for so long it has been waited for the answer that decides.
+    """
+
+    sure: bool = False
+    frames: int = 0
+    unlikely: int = 0
+    heard: int = 0
+    odds: float = 0.0
+    open: bool = False
+    asked: Ask | None = None
+    waits: int = 0
+
+    @property
+    def deciding(self) -> bool:
+        """The answer that is waited for decides."""
+        return self.open and self.asked is None
+
+
 class BargeInDetector:
     """Hears whether the sound of a person over a reply is meant to stop it.
 
@@ -128,16 +169,10 @@ class BargeInDetector:
     ) -> None:
         self._limits, self._second_limits = limits or Limits(), second_limits or Second()
         self._ear = second
-        self._net, self._floor = BargeInNet(), Floor()
-        self._rest = b""
-        self._window: Sound = np.zeros((1, HISTORY))
+        self._listener = Listener()
         self._past: deque[Sound] = deque([np.zeros(FRAME)] * _KEPT, maxlen=_KEPT)
-        self._being = _Being.STILL
-        self._frames = self._unlikely = self._quiet = 0
-        self._asked: int | None = None  # which of the questions is open
-        self._heard, self._odds = 0, 0.0
-        self._must = 0  # frames since it was asked for a decision; 0: it was not
-        self._sure = False
+        self._being, self._going = _Being.STILL, _Going()
+        self._quiet = 0  # frames without a person
 
     @property
     def speaks(self) -> bool:
@@ -153,19 +188,11 @@ class BargeInDetector:
         """
         if self._second is not None:
             self._second.wake()
-        sound = self._rest + pcm
-        whole = len(sound) // _FRAME_BYTES * _FRAME_BYTES
-        self._rest = sound[whole:]
-        judged = (self._frame(sound[at : at + _FRAME_BYTES]) for at in range(0, whole, _FRAME_BYTES))
+        judged = []
+        for sound, words, person, over_db in self._listener.hear(pcm):
+            self._past.append(sound)
+            judged.append(self.judge(words, person, over_db))
         return [verdict for verdict in judged if verdict is not None]
-
-    def _frame(self, pcm: bytes) -> Judged | None:
-        samples = np.frombuffer(pcm, "<i2") / _FULL_SCALE
-        self._past.append(samples)
-        self._window[0, :-FRAME] = self._window[0, FRAME:]
-        self._window[0, -FRAME:] = samples
-        words, person = self._net.hear(self._floor.features(spectra(self._window)[0]))
-        return self.judge(words, person, self._floor.over_db)
 
     def judge(self, words: float, person: float, over_db: float) -> Judged | None:
         """The verdict, if there is one, after 10 ms in which words and a person were so likely.
@@ -177,14 +204,14 @@ class BargeInDetector:
         """
         audible = person >= self._limits.person and over_db >= self._limits.stands_out_db
         self._quiet = 0 if audible else self._quiet + 1
+        going = self._going
+        going.frames += 1
         match self._being:
-            case _Being.STILL:
-                return self._began() if audible else None
+            case _Being.STILL if audible:
+                return self._began()
             case _Being.OPEN:
-                self._frames += 1
                 return self._verdict(self._judged(words))
             case _Being.DISMISSED:
-                self._frames += 1
                 if self._words_after_all(audible=audible):
                     return self._began(sure=True)
                 if audible and words >= self._limits.again:
@@ -192,45 +219,42 @@ class BargeInDetector:
                 if self._quiet >= self._limits.quiet:
                     self._being = _Being.STILL
             case _Being.SPEAKING:
-                self._frames = 0 if audible and words >= self._limits.no_words else self._frames + 1
-                if self._frames >= self._limits.silence:
+                if audible and words >= self._limits.no_words:
+                    going.frames = 0
+                if going.frames >= self._limits.silence:
                     self._being = _Being.STILL
         return None
 
     def _judged(self, words: float) -> bool | None:
         """Whether it is speech; None while that is open."""
-        if self._sure:
+        if self._going.sure:
             return True
         if self._second is not None:
             return self._asking(self._second, words)
-        if self._heard:  # the second ear is gone in the middle of a sound
-            return self._odds >= 0
+        if self._going.heard:  # the second ear is gone in the middle of a sound
+            return self._going.odds >= 0
         return self._alone(words)
 
     def _began(self, *, sure: bool = False) -> Judged:
-        self._sure = sure
-        self._being, self._frames, self._unlikely = _Being.OPEN, 0, 0
-        self._heard, self._odds = 0, 0.0
-        self._asked, self._must = None, 0
+        self._being, self._going = _Being.OPEN, _Going(sure)
         return Judged.SOUND
 
     def _verdict(self, speech: bool | None) -> Judged | None:
         if speech is None:
             return None
-        self._being, self._frames = (_Being.SPEAKING if speech else _Being.DISMISSED), 0
-        self._asked = None
+        self._being, self._going = (_Being.SPEAKING if speech else _Being.DISMISSED), _Going()
         return Judged.SPEECH if speech else Judged.NOTHING
 
     # ---- the network alone
 
     def _alone(self, words: float) -> bool | None:
         """Whether it is speech; None while that is open."""
-        limits = self._limits
-        self._unlikely = self._unlikely + 1 if words < limits.no_words else 0
-        share = min(self._frames / limits.later, 1.0)
+        limits, going = self._limits, self._going
+        going.unlikely = going.unlikely + 1 if words < limits.no_words else 0
+        share = min(going.frames / limits.later, 1.0)
         if words >= limits.words + (limits.words_later - limits.words) * share:
             return True
-        if self._unlikely >= limits.patience or self._quiet >= limits.quiet or self._frames >= limits.last:
+        if going.unlikely >= limits.patience or self._quiet >= limits.quiet or going.frames >= limits.last:
             return False
         return None
 
@@ -242,55 +266,60 @@ class BargeInDetector:
 
     def _words_after_all(self, *, audible: bool) -> bool:
         """A sound that was dismissed goes on: now and then the second ear is asked whether there are words in it."""
-        ear = self._second
+        ear, going, limits = self._second, self._going, self._second_limits
         if ear is None:
             return False
-        answer = ear.answer() if self._asked is not None else None
+        answer = ear.answer() if going.open else None
         if answer is not None:
-            self._asked = None
-            return answer >= self._second_limits.decides
-        if audible and self._frames % self._second_limits.listens_on == 0:
-            self._asked = 0
-            ear.ask(self._since_before(min(self._frames, self._second_limits.asks[-1])), over=False)
+            going.open = False
+            return answer >= limits.decides
+        if audible and going.frames % limits.listens_on == 0:
+            going.open = True
+            ear.ask(self._since_before(min(going.frames, limits.last)), over=False)
         return False
 
     def _asking(self, second: SecondEar, words: float) -> bool | None:
-        limits = self._second_limits
-        if not self._must:
-            self._heard, self._odds = self._heard + 1, self._odds + _log_odds(words)
-        self._unlikely = self._unlikely + 1 if words < limits.surely_not else 0
-        answer = second.answer() if self._asked is not None else None
+        limits, going = self._second_limits, self._going
+        if not going.deciding:
+            going.heard, going.odds = going.heard + 1, going.odds + _log_odds(words)
+        going.unlikely = going.unlikely + 1 if words < limits.surely_not else 0
+        answer = second.answer() if going.open else None
         if answer is not None:
             speech = self._answered(answer)
             if speech is not None:
                 return speech
-        if self._unlikely >= limits.patience and not self._must:
+        if going.deciding:
+            return self._late()
+        if going.unlikely >= limits.patience:
             return False
-        return self._ask_on(second)
+        self._ask_on(second)
+        return None
 
     def _answered(self, likely: float) -> bool | None:
-        asked, self._asked = self._asked, None
-        odds = _log_odds(likely) + self._second_limits.network * self._odds / self._heard
+        limits, going = self._second_limits, self._going
+        going.open = False
+        odds = _log_odds(likely) + limits.network * going.odds / going.heard
         likely = 1 / (1 + math.exp(-odds))
-        if self._must:
-            return likely >= self._second_limits.decides
-        assert asked is not None  # noqa: S101  it was looked at because it was
-        if likely >= self._second_limits.speech[asked]:
+        if going.asked is None:
+            return likely >= limits.decides
+        if likely >= going.asked.speech:
             return True
-        return False if likely <= self._second_limits.nothing[asked] else None
+        return False if likely <= going.asked.nothing else None
 
-    def _ask_on(self, second: SecondEar) -> bool | None:
+    def _late(self) -> bool | None:
+        """The answer that decides is not there: the network decides, where it has been waited for too long."""
+        going = self._going
+        going.waits += 1
+        return going.odds >= 0 if going.waits >= self._second_limits.late else None
+
+    def _ask_on(self, second: SecondEar) -> None:
         """Ask what is to be asked now."""
-        limits = self._second_limits
-        if self._must:
-            self._must += 1
-            return self._odds >= 0 if self._must > limits.late else None
+        limits, going = self._second_limits, self._going
         over = self._quiet >= self._limits.quiet
-        if over or self._frames in limits.asks:
-            self._asked = 0 if over else limits.asks.index(self._frames)
-            self._must = int(over or self._frames == limits.asks[-1])
-            second.ask(self._since_before(self._frames), over=over)
-        return None
+        ask = next((ask for ask in limits.asks if ask.after == going.frames), None)
+        if over or ask or going.frames == limits.last:
+            going.open, going.asked = True, None if over else ask
+            second.ask(self._since_before(going.frames), over=over)
 
     def _since_before(self, frames: int) -> Sound:
         """All that was heard since `BEFORE` samples before what began so many frames ago."""
