@@ -67,7 +67,7 @@ class Ear(Protocol):
         """The next sound of the microphone, 24 kHz 16-bit mono, without gaps; what was judged by its end, in order.
 
         After each `Judged.SOUND` comes one `SPEECH` or `NOTHING`, within 1.4 s of sound, and at most 0.55 s after what began
-        there has ended.
+        there has ended, or after its `SOUND` where that came later.
         """
 
 

@@ -33,6 +33,7 @@ LIMITS, SECOND = Limits(), Second()
 STILL, SOUND_ON = (0.5, 0.0, 0.0), (0.5, 0.9, 30.0)
 UNLIKELY = (0.0, 0.9, 30.0)
 LONGEST = SECOND.last + SECOND.late + 2
+ENDED_BY = 55  # frames: what ports.Ear promises
 
 
 @dataclass
@@ -150,6 +151,40 @@ def test_what_it_hears_begins_four_tenths_before_the_sound_and_ends_now() -> Non
         assert np.array_equal(heard, sound[begin:now])
 
 
+def test_a_word_while_the_verdict_on_a_cough_is_waited_for_is_a_sound_of_its_own() -> None:
+    cough, gap, word = [SOUND_ON] * 8, [STILL] * (LIMITS.quiet + 5), [(0.6, 0.9, 30.0)] * 12
+    for answers in ([0.01, 0.99], [0.01, None]):
+        ear = Told(list(answers), late=30)
+        judged = _judged(BargeInDetector(ear), [*cough, *gap, *word, *[STILL] * 100])
+        assert [verdict for _, verdict in judged] == [Judged.SOUND, Judged.NOTHING, Judged.SOUND, Judged.SPEECH][
+            : len(judged)
+        ]
+        dismissed, began = judged[1][0], judged[2][0]
+        assert (dismissed, began) == (7 + LIMITS.quiet + ear.late, dismissed + 1)
+        heard, over = ear.asked[1]
+        assert over
+        assert len(heard) == BEFORE + (began + 2 - len(cough) - len(gap)) * FRAME, "from its beginning to its end"
+        assert len(judged) == 4
+
+
+def test_a_word_after_a_sound_that_was_speech_goes_with_it() -> None:
+    said = [*[SOUND_ON] * 8, *[STILL] * (LIMITS.quiet + 5), *[(0.6, 0.9, 30.0)] * 12, *[STILL] * 100]
+    judged = _judged(BargeInDetector(Told([0.99], late=30)), said)
+    assert [verdict for _, verdict in judged] == [Judged.SOUND, Judged.SPEECH]
+
+
+def test_what_goes_on_while_its_last_verdict_is_waited_for_is_no_new_sound() -> None:
+    said = [*[SOUND_ON] * (SECOND.last + 5), *[STILL] * 3, *[SOUND_ON] * 10, *[STILL] * 60]
+    judged = _judged(BargeInDetector(Told([0.5, 0.5, 0.5, 0.5, 0.01], late=30)), said)
+    assert [verdict for _, verdict in judged] == [Judged.SOUND, Judged.NOTHING]
+
+
+def test_what_begins_after_the_end_of_a_long_sound_whose_verdict_is_waited_for_is_a_new_one() -> None:
+    said = [*[SOUND_ON] * (SECOND.last + 2), *[STILL] * LIMITS.quiet, *[SOUND_ON] * 30, *[STILL] * 60]
+    judged = _judged(BargeInDetector(Told([0.5, 0.5, 0.5, 0.5, 0.01, 0.99], late=20)), said)
+    assert [verdict for _, verdict in judged] == [Judged.SOUND, Judged.NOTHING, Judged.SOUND, Judged.SPEECH]
+
+
 class _Scripted(BargeInDetector):
     """Hears real sound, and is told what its network says."""
 
@@ -175,13 +210,15 @@ frames = st.sampled_from([STILL, SOUND_ON, UNLIKELY, (0.95, 0.9, 30.0), (0.4, 0.
 def test_each_sound_gets_one_verdict_in_time(
     runs: list[tuple[tuple[float, float, float], int]], answers: list[float | None], late: int
 ) -> None:
-    said = [row for row, count in runs for _ in range(count)] + [STILL] * LONGEST
+    said = [row for row, count in runs for _ in range(count)] + [STILL] * 2 * LONGEST
     judged = _judged(BargeInDetector(Told(answers, late)), said)
     assert len(judged) % 2 == 0
     for (began, first), (ended, second) in zip(judged[::2], judged[1::2], strict=True):
         assert first is Judged.SOUND
         assert second in {Judged.SPEECH, Judged.NOTHING}
         assert ended - began <= LONGEST
+        still = next(n for n in range(began + 1, len(said)) if said[n : n + LIMITS.quiet] == [STILL] * LIMITS.quiet)
+        assert ended - still <= ENDED_BY, "the end of a sound decides"
 
 
 # ---- the ear itself

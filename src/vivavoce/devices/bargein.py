@@ -140,6 +140,8 @@ class _Going:
         open: a question to the second ear is open.
         asked: which; None where it must decide.
         waits: for so long it has been waited for the answer that decides.
+        over: it has ended.
+        next: what began after that, while the answer was waited for: a sound of its own, unless this one is speech.
     """
 
     sure: bool = False
@@ -150,6 +152,14 @@ class _Going:
     open: bool = False
     asked: Ask | None = None
     waits: int = 0
+    over: bool = False
+    next: _Going | None = None
+
+    def hear(self, words: float, surely_not: float) -> None:
+        """What the network says of 10 ms of it."""
+        self.heard += 1
+        self.odds += _log_odds(words)
+        self.unlikely = self.unlikely + 1 if words < surely_not else 0
 
     @property
     def deciding(self) -> bool:
@@ -161,7 +171,8 @@ class BargeInDetector:
     """Hears whether the sound of a person over a reply is meant to stop it.
 
     After each `SOUND` comes exactly one of `SPEECH` and `NOTHING`, within 600 ms, with a second ear within 1.4 s. After `SPEECH`,
-    300 ms without words pass before the next `SOUND`; after `NOTHING` it may come at any time.
+    300 ms without words pass before the next `SOUND`; after `NOTHING` it may come at any time, and what began while that was
+    waited for is one.
     """
 
     def __init__(
@@ -208,21 +219,30 @@ class BargeInDetector:
         going.frames += 1
         match self._being:
             case _Being.STILL if audible:
-                return self._began()
+                return self._began(_Going())
             case _Being.OPEN:
                 return self._verdict(self._judged(words))
             case _Being.DISMISSED:
-                if self._words_after_all(audible=audible):
-                    return self._began(sure=True)
-                if audible and words >= self._limits.again:
-                    return self._began()
-                if self._quiet >= self._limits.quiet:
-                    self._being = _Being.STILL
+                return self._begins_anew(words, audible=audible)
             case _Being.SPEAKING:
                 if audible and words >= self._limits.no_words:
                     going.frames = 0
                 if going.frames >= self._limits.silence:
                     self._being = _Being.STILL
+        return None
+
+    def _begins_anew(self, words: float, *, audible: bool) -> Judged | None:
+        """A sound was dismissed: whether another one began meanwhile, or it was words after all."""
+        beyond = self._going.next
+        if beyond:
+            self._goes_on(beyond, words)
+            return self._began(beyond)
+        if self._words_after_all(audible=audible):
+            return self._began(_Going(sure=True))
+        if audible and words >= self._limits.again:
+            return self._began(_Going())
+        if self._quiet >= self._limits.quiet:
+            self._being = _Being.STILL
         return None
 
     def _judged(self, words: float) -> bool | None:
@@ -235,14 +255,14 @@ class BargeInDetector:
             return self._going.odds >= 0
         return self._alone(words)
 
-    def _began(self, *, sure: bool = False) -> Judged:
-        self._being, self._going = _Being.OPEN, _Going(sure)
+    def _began(self, going: _Going) -> Judged:
+        self._being, self._going = _Being.OPEN, going
         return Judged.SOUND
 
     def _verdict(self, speech: bool | None) -> Judged | None:
         if speech is None:
             return None
-        self._being, self._going = (_Being.SPEAKING if speech else _Being.DISMISSED), _Going()
+        self._being, self._going = (_Being.SPEAKING if speech else _Being.DISMISSED), _Going(next=self._going.next)
         return Judged.SPEECH if speech else Judged.NOTHING
 
     # ---- the network alone
@@ -280,9 +300,10 @@ class BargeInDetector:
 
     def _asking(self, second: SecondEar, words: float) -> bool | None:
         limits, going = self._second_limits, self._going
-        if not going.deciding:
-            going.heard, going.odds = going.heard + 1, going.odds + _log_odds(words)
-        going.unlikely = going.unlikely + 1 if words < limits.surely_not else 0
+        if going.deciding:
+            self._hear_beyond(words)
+        else:
+            going.hear(words, limits.surely_not)
         answer = second.answer() if going.open else None
         if answer is not None:
             speech = self._answered(answer)
@@ -294,6 +315,19 @@ class BargeInDetector:
             return False
         self._ask_on(second)
         return None
+
+    def _hear_beyond(self, words: float) -> None:
+        """While the answer that decides is waited for: what begins after the sound has ended is another one."""
+        going = self._going
+        going.over = going.over or self._quiet >= self._limits.quiet
+        if going.next:
+            self._goes_on(going.next, words)
+        elif going.over and not self._quiet:
+            going.next = _Going()
+
+    def _goes_on(self, beyond: _Going, words: float) -> None:
+        beyond.frames += 1
+        beyond.hear(words, self._second_limits.surely_not)
 
     def _answered(self, likely: float) -> bool | None:
         limits, going = self._second_limits, self._going
@@ -318,7 +352,7 @@ class BargeInDetector:
         over = self._quiet >= self._limits.quiet
         ask = next((ask for ask in limits.asks if ask.after == going.frames), None)
         if over or ask or going.frames == limits.last:
-            going.open, going.asked = True, None if over else ask
+            going.open, going.asked, going.over = True, None if over else ask, over
             second.ask(self._since_before(going.frames), over=over)
 
     def _since_before(self, frames: int) -> Sound:
