@@ -73,6 +73,9 @@ class Ear:
     def wake(self) -> None:
         """It is awake."""
 
+    def close(self) -> None:
+        """It holds nothing."""
+
     def ask(self, sound: Sound, *, over: bool) -> None:
         key = (self.stream, self.frame, len(sound), over)
         if key not in self._known:

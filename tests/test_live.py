@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from vivavoce.devices.barge_words import WIDTH, Later, WordsEar
+from vivavoce.devices.bargein import BargeInDetector
 from vivavoce.devices.memory import MemoryMicrophone, MemorySpeaker
 from vivavoce.errors import (
     KeyRefused,
@@ -45,6 +50,7 @@ from vivavoce.events.server import (
 from vivavoce.live import Outcome, Parts, Talk, run
 from vivavoce.pcm import silence
 from vivavoce.ports import Trouble
+from vivavoce.session.bargein import Judged
 from vivavoce.session.happenings import (
     Ended,
     Errored,
@@ -364,10 +370,66 @@ def test_a_server_that_says_nothing_is_given_up_at_the_deadline() -> None:
     assert "session.created" in screen.of(Errored)[0].message
 
 
+class ListEar:
+    """Hears nothing, and remembers that it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def hear(self, pcm: bytes) -> list[Judged]:
+        del pcm
+        return []
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("end", ["goodbye", "lost", "refused", "error"])
+def test_the_ear_is_closed_however_the_talk_ends(end: str) -> None:
+    class Broken(MemoryMicrophone):
+        async def read(self) -> bytes | None:
+            raise KeyError("oops")
+
+    wire = ListWire(
+        *OPENING, *(FINISH if end == "goodbye" else [ServerGone("bye", code=1011)] if end == "lost" else [])
+    )
+    wire.on_open = KeyRefused("The key is not accepted.") if end == "refused" else None
+    ear = ListEar()
+    outcome, _ = hold(wire, ear=ear, microphone=Broken() if end == "error" else None)
+    assert outcome.reason == end
+    assert ear.closed == 1
+
+
+def test_the_ear_is_closed_though_the_microphone_cannot_be() -> None:
+    class Stuck(MemoryMicrophone):
+        async def close(self) -> None:
+            raise asyncio.CancelledError
+
+    ear = ListEar()
+    with pytest.raises(asyncio.CancelledError):
+        hold(ListWire(*OPENING, *FINISH), ear=ear, microphone=Stuck(ends=False))
+    assert ear.closed == 1
+
+
+def test_after_many_talks_no_ear_is_left_behind() -> None:
+    class Deaf:
+        def encode(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.zeros((len(sound) // 320, WIDTH), np.float32)
+
+    before = set(threading.enumerate())
+    for _ in range(20):
+        second = Later(lambda: WordsEar(Deaf()))
+        wire = ListWire(*OPENING, told(AppendAudio), *FINISH)
+        hold(wire, microphone=MemoryMicrophone([silence(20)], ends=False), ear=BargeInDetector(second))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)
+    assert [thread.name for thread in set(threading.enumerate()) - before if thread.name == "viva-barge-in"] == []
+
+
 def test_cancelling_a_talk_closes_its_parts() -> None:
     async def cancelled() -> ListWire:
         wire = ListWire(*OPENING)
-        parts = Parts(Session(Settings()), wire, MemoryMicrophone(ends=False), MemorySpeaker(), ListScreen())
+        parts = Parts(Session(Settings()), wire, MemoryMicrophone(ends=False), MemorySpeaker(), ListScreen(), ear=ear)
         talk = asyncio.create_task(Talk(parts, 0.0).run())
         await asyncio.sleep(0.05)
         talk.cancel()
@@ -377,7 +439,9 @@ def test_cancelling_a_talk_closes_its_parts() -> None:
             return wire
         raise AssertionError("a cancelled talk must not return")
 
+    ear = ListEar()
     assert hurried(cancelled()).closed == 1
+    assert ear.closed == 1
 
 
 def test_leaving_does_not_wait_for_a_function_that_still_runs() -> None:

@@ -114,7 +114,7 @@ class Talk:
         return self._session.quiet
 
     async def run(self) -> Outcome:
-        """Talk until it is over. Closes wire, microphone and speaker, then shows `end`. Cancelling it leaves the talk."""
+        """Talk until it is over. Closes wire, microphone, speaker and ear, then shows `end`. Cancelling it leaves the talk."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -418,7 +418,9 @@ class Talk:
 
     async def _close(self) -> None:
         wires = list(self._open_wires) or [self._wire]
-        parts: list[Microphone | Speaker | Wire] = [self._parts.microphone, self._parts.speaker, *wires]
+        parts: list[Microphone | Speaker | Ear | Wire] = [self._parts.microphone, self._parts.speaker, *wires]
+        if self._parts.ear:
+            parts.insert(0, self._parts.ear)  # it waits for nothing, so that nothing comes in between
         for part in parts:
             try:
                 await part.close()

@@ -70,6 +70,9 @@ class Ear(Protocol):
         there has ended, or after its `SOUND` where that came later.
         """
 
+    async def close(self) -> None:
+        """The talk has ended: free what was loaded, as soon as it is not in use. Waits for nothing. Twice is allowed."""
+
 
 class Speaker(Protocol):
     """Where the assistant's sound goes, and the clock of the conversation."""

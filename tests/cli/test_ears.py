@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -31,35 +34,37 @@ def no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("listens", "card"), [(True, True), (True, False), (False, False)])
 def test_at_once_leaves_it_to_the_server(listens: bool, card: bool) -> None:
-    assert ear_for("at-once", obeys=True, listens=listens, card=card, tell=untold) is None
+    assert ear_for("at-once", obeys=True, listens=listens, card=card, far=False, tell=untold) is None
 
 
 @pytest.mark.parametrize(("listens", "card"), [(True, False), (False, True), (False, False)])
 def test_auto_leaves_it_to_the_server_where_nobody_listens_to_a_card(listens: bool, card: bool) -> None:
-    assert ear_for("auto", obeys=True, listens=listens, card=card, tell=untold) is None
+    assert ear_for("auto", obeys=True, listens=listens, card=card, far=False, tell=untold) is None
 
 
 @pytest.mark.models
 def test_auto_leaves_it_to_a_server_of_which_nothing_is_known() -> None:
-    assert ear_for("auto", obeys=False, listens=True, card=True, tell=untold) is None
+    assert ear_for("auto", obeys=False, listens=True, card=True, far=False, tell=untold) is None
 
 
 @pytest.mark.usefixtures("no_models")
 def test_auto_leaves_it_to_the_server_where_the_model_is_not_here() -> None:
-    assert ear_for("auto", obeys=True, listens=True, card=True, tell=untold) is None
+    assert ear_for("auto", obeys=True, listens=True, card=True, far=False, tell=untold) is None
 
 
 @pytest.mark.usefixtures("no_models")
 def test_confirmed_without_the_model_is_granted_and_says_what_is_missing() -> None:
     told: list[str] = []
-    assert isinstance(ear_for("confirmed", obeys=True, listens=True, card=False, tell=told.append), BargeInDetector)
+    assert isinstance(
+        ear_for("confirmed", obeys=True, listens=True, card=False, far=False, tell=told.append), BargeInDetector
+    )
     assert len(told) == 1
     assert "viva models fetch base" in told[0]
 
 
 def test_confirmed_needs_an_open_microphone() -> None:
     with pytest.raises(BadSettings, match="leave --push-to-talk and --mic none out"):
-        ear_for("confirmed", obeys=True, listens=False, card=True, tell=untold)
+        ear_for("confirmed", obeys=True, listens=False, card=True, far=False, tell=untold)
 
 
 @pytest.mark.models
@@ -81,7 +86,36 @@ def test_a_damaged_model_is_not_fetched_in_the_middle_of_a_talk(
 
 @pytest.mark.models
 def test_auto_confirms_on_a_card_where_the_model_is_here() -> None:
-    assert isinstance(ear_for("auto", obeys=True, listens=True, card=True, tell=untold), BargeInDetector)
+    assert isinstance(ear_for("auto", obeys=True, listens=True, card=True, far=False, tell=untold), BargeInDetector)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("far", [True, False])
+def test_the_second_ear_loads_beside_the_connecting_where_the_server_is_far_away(far: bool) -> None:
+    before = set(threading.enumerate())
+    ear = ear_for("confirmed", obeys=True, listens=True, card=True, far=far, tell=untold)
+    assert ear is not None
+    begun = [thread for thread in threading.enumerate() if thread not in before]
+    asyncio.run(ear.close())
+    assert [thread.name for thread in begun] == ["viva-barge-in"] * far
+    for thread in begun:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("after_s", [0.0, 0.3, 0.6, 2.0])
+def test_a_program_that_closes_its_ear_and_ends_at_any_moment_ends_well(after_s: float) -> None:
+    program = f"""
+import time
+from vivavoce.cli.ears import second_ear
+ear = second_ear()
+ear.wake()
+time.sleep({after_s})
+ear.close()
+"""
+    left = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  ours
+    assert (left.returncode, left.stderr) == (0, "")
 
 
 def _judged(sound: Sound) -> list[Judged]:
@@ -95,6 +129,7 @@ def _judged(sound: Sound) -> list[Judged]:
         while second.busy:
             threading.Event().wait(0.001)
     assert not second.gone
+    second.close()
     return out
 
 

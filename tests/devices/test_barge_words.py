@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import subprocess
+import sys
 import threading
+import weakref
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,6 +54,9 @@ class Told:
 
     def wake(self) -> None:
         self.woken = True
+
+    def close(self) -> None:
+        self.gone = True
 
     def ask(self, sound: Sound, *, over: bool) -> None:
         self.asked.append((sound, over))
@@ -283,6 +290,7 @@ def test_the_encoder_works_on_a_thread_of_its_own_and_each_question_is_answered_
     assert _answer(later) > 0.9
     assert later.answer() is None
     assert threading.current_thread().name not in encoder.threads
+    later.close()
 
 
 def _answer(later: Later) -> float:
@@ -291,6 +299,68 @@ def _answer(later: Later) -> float:
             raise AssertionError("it is gone")
         threading.Event().wait(0.001)
     return found
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_an_ear_that_is_closed_ends_its_thread_and_frees_its_encoder(asked: bool) -> None:
+    encoders: list[weakref.ref[_Encoder]] = []
+
+    def load() -> WordsEar:
+        encoder = _Encoder()
+        encoders.append(weakref.ref(encoder))
+        return WordsEar(encoder, _weights())
+
+    before = set(threading.enumerate())
+    later = Later(load)
+    later.wake()
+    (thread,) = set(threading.enumerate()) - before
+    if asked:
+        later.ask(np.full(BEFORE + RATE_HZ // 2, 0.5), over=True)
+        assert _answer(later) > 0.9
+    for _ in range(2):
+        later.close()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert [encoder() for encoder in encoders] == [None]
+
+
+def test_an_ear_that_is_closed_answers_nothing_and_does_not_come_back() -> None:
+    later = Later(lambda: WordsEar(_Encoder(), _weights()))
+    before = threading.active_count()
+    later.close()
+    later.wake()
+    later.ask(np.zeros(BEFORE), over=True)
+    assert threading.active_count() == before
+    assert later.gone
+    assert not later.busy
+    assert later.answer() is None
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_whoever_leaves_the_program_waits_for_what_the_thread_is_about(closes: bool) -> None:
+    program = f"""
+import time
+from vivavoce.devices.barge_words import Later
+def load():
+    time.sleep(0.5)
+    print("loaded", flush=True)
+    raise OSError("there is none")
+later = Later(load)
+later.wake()
+{"later.close()" if closes else ""}
+"""
+    left = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)  # noqa: S603  ours
+    assert left.stdout == "loaded\n"
+
+
+def test_a_detector_that_is_closed_hears_on_with_its_network_alone() -> None:
+    ear = Told([0.99])
+    detector = BargeInDetector(ear)
+    asyncio.run(detector.close())
+    assert ear.gone
+    said = [SOUND_ON] * 100
+    assert _judged(detector, said) == _judged(BargeInDetector(), said)
+    asyncio.run(BargeInDetector().close())
 
 
 def test_an_ear_that_cannot_be_loaded_is_gone_and_said_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -79,6 +79,8 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         opened.push_async_callback(speaker.close)
         _keep_echo_out(wishes, screen, microphone, speaker)
         ear = _ear(wishes, choice, screen, microphone, speaker)
+        if ear:
+            opened.push_async_callback(ear.close)
         settings = replace(
             settings,
             noise_reduction=_noise_reduction(wishes, choice, microphone, speaker),
@@ -330,6 +332,7 @@ def _ear(wishes: Wishes, choice: choose.Choice, screen: Screen, microphone: Micr
         obeys=choice.kind in {"openai", "azure", "offline"},
         listens=not (wishes.push_to_talk or isinstance(microphone, MemoryMicrophone)),
         card=_cards(microphone, speaker) is not None,
+        far=choice.kind != "offline",
         tell=lambda line: _announce(screen, line),
     )
 

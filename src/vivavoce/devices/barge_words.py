@@ -7,6 +7,7 @@ Behind it lie some small heads that were trained alike, by bench/bargein_train_w
 
 from __future__ import annotations
 
+import atexit
 import logging
 import queue
 import threading
@@ -36,6 +37,7 @@ _SKIPPED = round(0.3 / ROW_S)  # rows before the sound that are not looked at
 MOST_ROWS = 60
 WIDTH = 512
 _MOST = 30.0
+_LEAVES_WITHIN_S = 3.0
 
 
 def window(sound: Sound) -> Numbers:
@@ -131,17 +133,20 @@ class _Question:
 class Later:
     """The same beside what else goes on, on a thread of its own: asked now, answered in some 20 ms.
 
-    The thread is a daemon: whoever leaves the program does not wait for it.
+    The thread lasts from `wake` to `close`, and with it what was loaded. It is a daemon, so that nobody must close it; but whoever
+    leaves the program waits, for 3 s at most, until it has ended what it is about: Python kills a daemon where it comes back from
+    C++, and in the middle of a destructor there that is the end of the process ("terminate called").
 
     Attributes:
-        gone: it does not answer any more: the encoder could not be loaded, or failed. Set by the thread, at any time.
+        gone: it does not answer any more: it was closed, or the encoder could not be loaded, or failed, which the thread finds out
+            at any time.
     """
 
     def __init__(self, load: Callable[[], WordsEar]) -> None:
         """`load` is called on the thread, once, after the first `wake`."""
         self.gone = False
         self._thread = threading.Thread(target=self._work, args=(load,), name="viva-barge-in", daemon=True)
-        self._questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
+        self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()  # None: no more of them
         self._open: _Question | None = None
 
     @property
@@ -150,9 +155,20 @@ class Later:
         return self._open is not None and self._open.answer is None and not self.gone
 
     def wake(self) -> None:
-        """There will be questions: load what is needed, which takes a second."""
-        if self._thread.ident is None:
+        """There will be questions: load what is needed, which takes a second. Once it is gone, nothing."""
+        if self._thread.ident is None and not self.gone:
+            atexit.register(self._leave)
             self._thread.start()
+
+    def close(self) -> None:
+        """End the thread after what it is about, and free the encoder. Does not wait for it; twice is allowed."""
+        self.gone = True
+        self._open = None
+        self._questions.put(None)
+
+    def _leave(self) -> None:
+        self.close()
+        self._thread.join(_LEAVES_WITHIN_S)
 
     def ask(self, sound: Sound, *, over: bool) -> None:
         """Judge this; a question that is not answered yet is forgotten."""
@@ -168,10 +184,13 @@ class Later:
         return found
 
     def _work(self, load: Callable[[], WordsEar]) -> None:
+        self._judge_all(load)
+        atexit.unregister(self._leave)  # all that was loaded is freed
+
+    def _judge_all(self, load: Callable[[], WordsEar]) -> None:
         try:
             ear = load()
-            while True:
-                question = self._questions.get()
+            while (question := self._questions.get()) is not None:
                 if question is self._open:
                     question.answer = ear.likely(question.sound, over=question.over)
         except Exception as fault:  # noqa: BLE001  whatever it is, the talk goes on without this ear

@@ -42,6 +42,9 @@ class SecondEar(Protocol):
     def wake(self) -> None:
         """There will be questions."""
 
+    def close(self) -> None:
+        """There will be none any more: it is gone. Never blocks; twice is allowed."""
+
     def ask(self, sound: Sound, *, over: bool) -> None:
         """How likely is it words? From `BEFORE` samples before it began to now, 24 kHz; `over`: it is over."""
 
@@ -189,6 +192,11 @@ class BargeInDetector:
     def speaks(self) -> bool:
         """Somebody speaks, by the last verdict, and has not ended."""
         return self._being is _Being.SPEAKING
+
+    async def close(self) -> None:
+        """Free the second ear; the network hears on alone. Waits for nothing; twice is allowed."""
+        if self._ear is not None:
+            self._ear.close()
 
     def hear(self, pcm: bytes) -> list[Judged]:
         """What is judged within `pcm`, in order.

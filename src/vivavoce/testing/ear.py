@@ -24,6 +24,9 @@ class SpokenEar:
         self._quiet = 0
         self._doubt = False
 
+    async def close(self) -> None:
+        """It holds nothing."""
+
     def hear(self, pcm: bytes) -> list[Judged]:
         """What was judged by the end of this sound, in order."""
         sound = self._rest + pcm
