@@ -30,9 +30,9 @@ detector makes of it. What each package is used for, and its licence:
     glob2-data, xmoto-data       music                                                          GPL-2+ and others
 
 Characters are counted as speakers; in the games some actors play several. Left out: attacks (shouts and weapons under one
-name), animals and monsters that answer, choirs and crowds, robots, calls through a hissing radio (Red Eclipse), what has no
-text in Flight of the Amazon Queen. Beneath
-a Steel Sky lacks its index in Debian. kaching holds sounds of television shows, pipecat-backchannel and react-sounds none.
+name), animals and monsters that answer, choirs, a muezzin, crowds, robots, calls through a hissing radio (Red Eclipse), what has no
+text in Flight of the Amazon Queen. Beneath a Steel Sky lacks its index in Debian; kaching holds sounds of television shows,
+pipecat-backchannel and react-sounds none.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ _PATTERNS = (  # the first that fits counts; "" leaves out
     (r"minetest/.*(?:player_damage|soundstuff)", "", ""),
 )
 _NOISES = (
-    r"megaglest/.*sounds?/(?:anvil|catapult_walk|technician_mine|worker_mine|worker_harvest|horseman_walk|click_|tech_click|minarett)",
+    r"megaglest/.*sounds?/(?:anvil|catapult_walk|technician_mine|worker_mine|worker_harvest|horseman_walk|click_|tech_click)",
     r"megaglest/tilesets/.*(?:owl|rooster|chicken|wolf|hawk)",
     r"0ad/.*(?:civ_dog|fauna/animal|fauna/death|actor/gate|singlesteps)",
     r"unknown-horizons/.*sounds/(?:build|chapel|click|flippage|lumberjack|sheepfield|ships_bell|smith|stonemason)",
