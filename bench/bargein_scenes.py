@@ -1,6 +1,6 @@
 """The labelled set of bench/bargein.py: what a microphone hears while people and things make sounds, alone and over a reply.
 
-    python -m bench.bargein_scenes --split test|dev|train|final [--alone N] [--over N] [--seed 0]
+    python -m bench.bargein_scenes --split SPLIT [--alone N] [--over N] [--seed 0]
 
 Alone: 9 s of noise floor, near or far noises, a room or none, any bandwidth from a telephone's on. Over a reply: 40 s in a room
 with an assistant that speaks nearly all the time, and `EchoControl` behind it. Speakers and files of one split are in no other.
@@ -9,11 +9,11 @@ with an assistant that speaks nearly all the time, and `EchoControl` behind it. 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from bench.bargein_sources import FOLDER, SPLITS, Clip, kept
+from bench.bargein_sources import FOLDER, SPLITS, TRAINING, Clip, kept, trimmed
 from scipy.signal import butter, resample_poly, sosfilt
 from tests.devices.acoustics import RECORDINGS, Scene, Sound, at_level, convolved, measured_room, recorded, shoebox
 
@@ -32,14 +32,21 @@ SHARES = {
     "agreement": 0.03,
     "cry": 0.04,
 }
+OF_PEOPLE = {"speech": 0.36, "laugh": 0.24, "cough": 0.12, "vocal": 0.1, "backchannel": 0.15, "noise": 0.03}
+"""The shares in the split `people`: more of what is rare, and of that only what is recorded."""
 FAR = {
     "train": ("asterisk-en", "asterisk-fr", "flite-slt", "flite-kal16", "fillets-cs-v"),
     "dev": ("asterisk-es", "flite-awb", "nexuiz-fricka"),
-    "test": ("hibari", "recordings", "questions", "asterisk-it"),
-    "final": ("festival-czech_dita", "queen-JOE", "drascula-hacker", "asterisk-it-menardi"),
+    "more": ("hibari", "recordings", "questions", "asterisk-it"),
+    "further": ("festival-czech_dita", "queen-JOE", "queen-FAYE", "asterisk-fr-armelle"),
+    "test": ("drascula-hacker", "drascula-VB", "asterisk-it-menardi", "asterisk-es-co", "0ad-persian-female"),
 }
+_BURSTS = ("laugh", "cough", "vocal")
+_LONG = 16_000
 ALONE_S, OVER_S = 9.0, 40.0
-GAPS_S = {"train": (0.25, 0.9), "dev": (0.6, 1.8), "test": (0.6, 1.8), "final": (0.6, 1.8)}  # training needs no rest
+FAR["people"] = tuple(voice for split in ("train", "more", "further") for voice in FAR[split])
+CLOSE_S, APART_S = (0.25, 0.9), (0.6, 1.8)  # training needs no rest between two sounds
+NUMBERS = {"train": 5, "more": 4, "further": 7, "people": 6, "dev": 3, "test": 8}  # of what is drawn for a split
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,23 @@ class Stream:
     over: str
 
 
+def _belongs(clip: Clip, split: str) -> bool:
+    if split != "people":
+        return clip.split == split
+    return clip.split in TRAINING and not (clip.made == "dsp" and clip.kind in _BURSTS)
+
+
+def elsewhere(random: Random, clip: Clip) -> Clip:
+    """Of a long laugh, cough or cry a part from anywhere in it; of a laugh or cough now and then as if of somebody else."""
+    sound = clip.sound
+    if clip.kind in _BURSTS and len(sound) > _LONG and random.random() < 0.75:
+        part = trimmed(sound[int(random.integers(0, len(sound) - _LONG * 3 // 4)) :], 3.0)
+        sound = sound if part is None or len(part) < _LONG * 3 // 8 else part
+    if clip.kind in ("laugh", "cough") and random.random() < 0.5:
+        sound = np.asarray(resample_poly(sound, 20, int(random.integers(14, 29))))
+    return replace(clip, sound=sound)
+
+
 class Pool:
     """Clips of one split, to draw from: kinds by `SHARES`, in a kind first a speaker, then a clip of it."""
 
@@ -76,7 +100,7 @@ class Pool:
         self.split = split
         self._by: dict[str, dict[tuple[str, str], list[Clip]]] = {}
         for clip in clips:
-            if clip.split == split:
+            if _belongs(clip, split):
                 self._by.setdefault(clip.kind, {}).setdefault((clip.speaker, clip.made), []).append(clip)
         self._left: dict[tuple[str, str, str], list[Clip]] = {}
         far = [c for c in clips if c.speaker in FAR[split] and c.kind == "speech" and c.made != "dsp"]
@@ -84,11 +108,13 @@ class Pool:
         self._far_speakers = set(FAR[split])
         noise = recorded("noise1.wav")
         half = len(noise) // 2
-        self.noise = noise[half:] if split in ("test", "final") else noise[:half]
+        self.noise = noise[half:] if split == "test" else noise[:half]
+        self.gaps_s = CLOSE_S if split in TRAINING else APART_S
 
     def kind(self, random: Random) -> str:
-        kinds = [k for k in SHARES if k in self._by]
-        shares = np.array([SHARES[k] for k in kinds])
+        wanted = OF_PEOPLE if self.split == "people" else SHARES
+        kinds = [k for k in wanted if k in self._by]
+        shares = np.array([wanted[k] for k in kinds])
         return str(random.choice(kinds, p=shares / shares.sum()))
 
     def clip(self, random: Random, kind: str) -> Clip:
@@ -101,7 +127,7 @@ class Pool:
         left = self._left.setdefault((kind, *key), [])
         if not left:
             left += [self._by[kind][key][n] for n in random.permutation(len(self._by[kind][key]))]
-        return left.pop()
+        return elsewhere(random, left.pop()) if self.split == "people" else left.pop()
 
     def assistant(self, random: Random, seconds: float) -> Sound:
         """One voice, phrase after phrase."""
@@ -149,9 +175,22 @@ def room(random: Random, distance_m: tuple[float, float]) -> Sound:
     return shoebox(size.tolist(), source.tolist(), mic.tolist(), random.uniform(0.15, 0.4))
 
 
-def near(random: Random, pool: Pool, seconds: float, first_s: float, least_db: float) -> tuple[Sound, list[Event]]:
-    """Sounds of a person and of things, one after the other; now and then words right after "mm-hm"."""
-    line, events = np.zeros(round(seconds * RATE_HZ)), list[Event]()
+def audible(sound: Sound, floor_db: float) -> int:
+    """The sample of its first 10 ms that are as loud as the noise; 0 where none is."""
+    frames = sound[: len(sound) // 240 * 240].reshape(-1, 240)
+    loud = np.flatnonzero((frames**2).mean(axis=1) >= 10 ** (floor_db / 10))
+    return int(loud[0]) * 240 if len(loud) else 0
+
+
+def near(
+    random: Random, pool: Pool, span_s: tuple[float, float], floor_db: float, least_db: float
+) -> tuple[Sound, list[Event]]:
+    """Sounds of a person and of things, one after the other; now and then words right after "mm-hm".
+
+    An event begins with the first moment that stands out of the noise: a breath before a word does not.
+    """
+    first_s, whole_s = span_s
+    line, events = np.zeros(round(whole_s * RATE_HZ)), list[Event]()
     at, after = round((first_s + random.uniform(0, 1)) * RATE_HZ), ""
     level = random.uniform(max(least_db, -42), -16)
     while at < len(line) - 3 * RATE_HZ:
@@ -161,16 +200,18 @@ def near(random: Random, pool: Pool, seconds: float, first_s: float, least_db: f
         own = float(np.clip(level + random.normal(0, 3) - (4 if kind == "backchannel" else 0), least_db, -12))
         sound = np.clip(at_level(sound, own), -1, 1)[: len(line) - at]
         line[at : at + len(sound)] += sound
-        events.append(Event(at, at + len(sound), kind, clip.speaker, clip.made, clip.name, own, after))
+        events.append(
+            Event(at + audible(sound, floor_db), at + len(sound), kind, clip.speaker, clip.made, clip.name, own, after)
+        )
         at += len(sound)
         after = kind if kind in ("backchannel", "cough") and not after and random.random() < 0.15 else ""
-        at += round(random.uniform(*((0.08, 0.4) if after else GAPS_S[pool.split])) * RATE_HZ)
+        at += round(random.uniform(*((0.08, 0.4) if after else pool.gaps_s)) * RATE_HZ)
     return line, events
 
 
 def alone(random: Random, pool: Pool) -> Stream:
     floor_db = random.uniform(-75, -45)
-    line, events = near(random, pool, ALONE_S, 0.8, floor_db + 14)
+    line, events = near(random, pool, (0.8, ALONE_S), floor_db, floor_db + 14)
     if random.random() < 0.4:
         line = convolved(line, room(random, (0.3, 1.5)))
     line = line + noise(random, pool, len(line), floor_db)
@@ -191,7 +232,7 @@ def over(random: Random, pool: Pool) -> Stream:
     floor_db = random.uniform(-75, -52)
     nothing = random.random() < 0.12  # only the rest of the echo
     line, events = (
-        near(random, pool, OVER_S, 3.5, max(floor_db + 14, -40))
+        near(random, pool, (3.5, OVER_S), floor_db, max(floor_db + 14, -40))
         if not nothing
         else (np.zeros(round(OVER_S * RATE_HZ)), [])
     )
@@ -216,7 +257,7 @@ def over(random: Random, pool: Pool) -> Stream:
 def made(split: str, alone_count: int, over_count: int, seed: int, clips: list[Clip]) -> list[Stream]:
     """The same for the same numbers."""
     pool = Pool(clips, split)
-    random = np.random.default_rng([seed, 7 if split == "final" else len(split)])  # "train" is as long a word
+    random = np.random.default_rng([seed, NUMBERS[split]])
     return [alone(random, pool) for _ in range(alone_count)] + [over(random, pool) for _ in range(over_count)]
 
 
@@ -247,6 +288,11 @@ def kept_streams(path: Path) -> list[Stream]:
         Stream(sound[end - length : end].astype(np.float64) / 32767, own, str(word))
         for end, length, own, word in zip(ends, lengths, events, overs, strict=True)
     ]
+
+
+def scenes_of(folder: Path, *splits: str) -> list[Path]:
+    """Their files, in order."""
+    return [path for split in splits for path in sorted(folder.glob(f"{split}-*.npz"))]
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
     python -m bench.bargein_train [--passes 12] [--threads 1] [--to src/vivavoce/devices/bargein.npz]
 
-(needs `pip install torch`; first bench.bargein_sources, then bench.bargein_scenes for train and dev.)
+(needs `pip install torch`; first bench.bargein_sources and bench.bargein_unheard, then bench.bargein_scenes for train, more,
+further and dev.)
 
 Each 10 ms of a labelled sound, from 30 ms after its beginning on, is to be told as words or not; sounds that agree in words
 ("yeah") are left out. Of the dev set it keeps the best pass.
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench.bargein_scenes import Stream, kept_streams
-from bench.bargein_sources import FOLDER
+from bench.bargein_scenes import Stream, kept_streams, scenes_of
+from bench.bargein_sources import FOLDER, TRAINING
 from numpy.typing import NDArray
 
 from vivavoce.devices.barge_net import FRAMES
@@ -28,8 +29,17 @@ torch: Any = importlib.import_module("torch")  # Any: it is not installed where 
 nn: Any = torch.nn
 Tensor = Any
 _LATE = 3
-_PERSON = {"speech", "backchannel", "agreement", "cough", "laugh", "vocal"}
-_WEIGHT = {"speech": 1.0, "backchannel": 1.3, "agreement": 0.0, "cough": 1.3, "laugh": 1.3, "vocal": 1.0, "noise": 1.0}
+_PERSON = {"speech", "backchannel", "agreement", "cough", "laugh", "vocal", "cry"}
+_WEIGHT = {
+    "speech": 1.0,
+    "backchannel": 1.3,
+    "agreement": 0.0,
+    "cry": 1.0,
+    "cough": 1.3,
+    "laugh": 1.3,
+    "vocal": 1.0,
+    "noise": 1.0,
+}
 _CHUNK = 400
 
 
@@ -148,9 +158,9 @@ def main() -> None:
     given = asked()
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
-    xs, ys = zip(*(told(path) for path in sorted(given.folder.glob("train-*.npz"))), strict=True)
+    xs, ys = zip(*(told(path) for path in scenes_of(given.folder, *TRAINING)), strict=True)
     x, y = torch.cat(xs), torch.cat(ys)
-    dev = [told(path) for path in sorted(given.folder.glob("dev-*.npz"))]
+    dev = [told(path) for path in scenes_of(given.folder, "dev")]
     print(f"{len(x) * _CHUNK / 360000:.1f} h", flush=True)
     some = x[:: max(len(x) // 400, 1)].reshape(-1, FEATURES)
     # rounded as they are kept, so that what is trained is what is shipped

