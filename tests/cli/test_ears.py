@@ -32,31 +32,33 @@ def no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIVA_MODELS", str(tmp_path))
 
 
-@pytest.mark.parametrize(("listens", "card"), [(True, True), (True, False), (False, False)])
-def test_at_once_leaves_it_to_the_server(listens: bool, card: bool) -> None:
-    assert ear_for("at-once", obeys=True, listens=listens, card=card, far=False, tell=untold) is None
+@pytest.mark.parametrize(("listens", "clear"), [(True, True), (True, False), (False, False)])
+def test_at_once_leaves_it_to_the_server(listens: bool, clear: bool) -> None:
+    assert ear_for("at-once", obeys=True, listens=listens, clear=clear, far=False, tell=untold) is None
 
 
-@pytest.mark.parametrize(("listens", "card"), [(True, False), (False, True), (False, False)])
-def test_auto_leaves_it_to_the_server_where_nobody_listens_to_a_card(listens: bool, card: bool) -> None:
-    assert ear_for("auto", obeys=True, listens=listens, card=card, far=False, tell=untold) is None
+@pytest.mark.parametrize(("listens", "clear"), [(True, False), (False, True), (False, False)])
+def test_auto_leaves_it_to_the_server_where_nobody_listens_or_the_sound_is_not_clear(
+    listens: bool, clear: bool
+) -> None:
+    assert ear_for("auto", obeys=True, listens=listens, clear=clear, far=False, tell=untold) is None
 
 
 @pytest.mark.models
 def test_auto_leaves_it_to_a_server_of_which_nothing_is_known() -> None:
-    assert ear_for("auto", obeys=False, listens=True, card=True, far=False, tell=untold) is None
+    assert ear_for("auto", obeys=False, listens=True, clear=True, far=False, tell=untold) is None
 
 
 @pytest.mark.usefixtures("no_models")
 def test_auto_leaves_it_to_the_server_where_the_model_is_not_here() -> None:
-    assert ear_for("auto", obeys=True, listens=True, card=True, far=False, tell=untold) is None
+    assert ear_for("auto", obeys=True, listens=True, clear=True, far=False, tell=untold) is None
 
 
 @pytest.mark.usefixtures("no_models")
 def test_confirmed_without_the_model_is_granted_and_says_what_is_missing() -> None:
     told: list[str] = []
     assert isinstance(
-        ear_for("confirmed", obeys=True, listens=True, card=False, far=False, tell=told.append), BargeInDetector
+        ear_for("confirmed", obeys=True, listens=True, clear=False, far=False, tell=told.append), BargeInDetector
     )
     assert len(told) == 1
     assert "viva models fetch base" in told[0]
@@ -64,7 +66,7 @@ def test_confirmed_without_the_model_is_granted_and_says_what_is_missing() -> No
 
 def test_confirmed_needs_an_open_microphone() -> None:
     with pytest.raises(BadSettings, match="leave --push-to-talk and --mic none out"):
-        ear_for("confirmed", obeys=True, listens=False, card=True, far=False, tell=untold)
+        ear_for("confirmed", obeys=True, listens=False, clear=True, far=False, tell=untold)
 
 
 @pytest.mark.models
@@ -85,15 +87,15 @@ def test_a_damaged_model_is_not_fetched_in_the_middle_of_a_talk(
 
 
 @pytest.mark.models
-def test_auto_confirms_on_a_card_where_the_model_is_here() -> None:
-    assert isinstance(ear_for("auto", obeys=True, listens=True, card=True, far=False, tell=untold), BargeInDetector)
+def test_auto_confirms_on_clear_sound_where_the_model_is_here() -> None:
+    assert isinstance(ear_for("auto", obeys=True, listens=True, clear=True, far=False, tell=untold), BargeInDetector)
 
 
 @pytest.mark.models
 @pytest.mark.parametrize("far", [True, False])
 def test_the_second_ear_loads_beside_the_connecting_where_the_server_is_far_away(far: bool) -> None:
     before = set(threading.enumerate())
-    ear = ear_for("confirmed", obeys=True, listens=True, card=True, far=far, tell=untold)
+    ear = ear_for("confirmed", obeys=True, listens=True, clear=True, far=far, tell=untold)
     assert ear is not None
     begun = [thread for thread in threading.enumerate() if thread not in before]
     asyncio.run(ear.close())

@@ -21,17 +21,17 @@ def ear_for(
     *,
     obeys: bool,
     listens: bool,
-    card: bool,
+    clear: bool,
     far: bool,
     tell: Callable[[str], None],
 ) -> Ear | None:
     """The detector; None where the server decides what interrupts.
 
     Args:
-        wish: `--barge-in`. With `auto` there is a detector only where it has its second ear, a sound card and such a server.
+        wish: `--barge-in`. With `auto` there is a detector only where it has its second ear, a clear sound and such a server.
         obeys: the server is known to leave cutting and answering to us; another may answer a first turn twice.
         listens: the microphone is open all the time.
-        card: microphone and speaker are sound cards.
+        clear: microphone and speaker are sound cards, and the echo is cancelled; behind a mere gate the detector misses too much.
         far: the server is another program: the second ear loads while we connect, which is waiting. Else it loads with the first
             sound: beside the offline engine's own models it made the talk begin 0.4 to 1 s later, on two busy cores.
         tell: a line for the person.
@@ -39,7 +39,7 @@ def ear_for(
     Raises:
         BadSettings: `confirmed`, and the microphone is not open all the time.
     """
-    if wish == "at-once" or (wish == "auto" and not (obeys and listens and card)):
+    if wish == "at-once" or (wish == "auto" and not (obeys and listens and clear)):
         return None
     if not listens:
         raise BadSettings(

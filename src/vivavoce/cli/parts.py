@@ -38,6 +38,7 @@ from vivavoce.tools import Toolbox
 from vivavoce.tools import load as load_tools
 
 if TYPE_CHECKING:
+    from vivavoce.devices.ladder import Rung
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 
 _SOUND_FILES = frozenset({".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".aiff", ".aif", ".wma", ".wave"})
@@ -77,8 +78,8 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         opened.push_async_callback(microphone.close)
         speaker = _speaker(wishes.speaker, [line.name for line in lines if isinstance(line, Recording)])
         opened.push_async_callback(speaker.close)
-        _keep_echo_out(wishes, screen, microphone, speaker)
-        ear = _ear(wishes, choice, screen, microphone, speaker)
+        rung = _keep_echo_out(wishes, screen, microphone, speaker)
+        ear = _ear(wishes, choice, screen, microphone, rung)
         if ear:
             opened.push_async_callback(ear.close)
         settings = replace(
@@ -312,26 +313,29 @@ def _speaker(name: str, recordings: Sequence[str]) -> Speaker:
         raise NoDevice(f"{taken}{error}{instead}") from error
 
 
-def _keep_echo_out(wishes: Wishes, screen: Screen, microphone: Microphone, speaker: Speaker) -> None:
-    """Only a sound card brings the assistant's voice back to the microphone."""
+def _keep_echo_out(wishes: Wishes, screen: Screen, microphone: Microphone, speaker: Speaker) -> Rung | None:
+    """How; None where there is none: only a sound card brings the assistant's voice back to the microphone."""
     cards = _cards(microphone, speaker)
     if cards is None or wishes.push_to_talk:
-        return
+        return None
     from vivavoce.devices.echo import EchoControl  # noqa: PLC0415  numpy, which a talk without it does not need
 
     control = EchoControl(wishes.echo)
     _announce(screen, control.choice.sentence)
     if control.choice.rung != "off":
         cards[0].process(control, cards[1], control.news)
+    return control.choice.rung
 
 
-def _ear(wishes: Wishes, choice: choose.Choice, screen: Screen, microphone: Microphone, speaker: Speaker) -> Ear | None:
+def _ear(
+    wishes: Wishes, choice: choose.Choice, screen: Screen, microphone: Microphone, rung: Rung | None
+) -> Ear | None:
     """Who judges what interrupts; None where the server decides."""
     return ear_for(
         wishes.barge_in,
         obeys=choice.kind in {"openai", "azure", "offline"},
         listens=not (wishes.push_to_talk or isinstance(microphone, MemoryMicrophone)),
-        card=_cards(microphone, speaker) is not None,
+        clear=rung in {"cancel", "off"},
         far=choice.kind != "offline",
         tell=lambda line: _announce(screen, line),
     )

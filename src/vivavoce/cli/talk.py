@@ -143,7 +143,8 @@ class _OrderedCommand(click.Command):
     default="at-once",
     show_default=True,
     help="What stops the assistant: every sound that the server takes for speech; or only what is confirmed to be words, "
-    "while a cough or an 'mm-hm' only holds it for a moment; auto confirms on a sound card where the model `base` is here.",
+    "while a cough or an 'mm-hm' only holds it for a moment; auto confirms on a sound card whose echo is cancelled, "
+    "where the model `base` is here.",
 )
 @click.option(
     "--push-to-talk", is_flag=True, help="You say when you speak: press space or Enter, and again when you are done."
