@@ -120,6 +120,14 @@ def test_words_after_a_sound_that_was_dismissed_are_heard() -> None:
     assert [verdict for _, verdict in judged[:4]] == [Judged.SOUND, Judged.NOTHING, Judged.SOUND, Judged.SPEECH]
 
 
+def test_what_the_network_dismissed_at_once_the_ear_hears_from_its_beginning() -> None:
+    ear = Told([0.99])
+    judged = _judged(BargeInDetector(ear), [SOUND_ON] * 3 + [UNLIKELY] * 40)
+    again = SECOND.listens_on + ear.late
+    assert judged[1:] == [(2 + SECOND.patience, Judged.NOTHING), (again, Judged.SOUND), (again + 1, Judged.SPEECH)]
+    assert [len(sound) for sound, _ in ear.asked] == [(SECOND.listens_on + 1) * FRAME + BEFORE]
+
+
 def test_an_ear_that_goes_in_the_middle_of_a_sound_leaves_what_the_network_heard_of_it() -> None:
     for words, verdict in ((0.7, Judged.SPEECH), (0.3, Judged.NOTHING)):
         ear = Told([])

@@ -108,16 +108,18 @@ class Second:
         surely_not: words that the network finds less likely for `patience` frames are nothing, and nobody is asked.
         patience: see `surely_not`.
         listens_on: frames after which it is asked again about a sound that was dismissed and goes on.
+        after_all: as likely as that, and there were words in it after all.
         late: frames after its last question within which it must have answered; then the network decides.
     """
 
     asks: tuple[Ask, ...] = (Ask(25, 0.9, 0.0), Ask(40, 0.9, 0.01), Ask(60, 0.85, 0.02), Ask(80, 0.8, 0.05))
     last: int = 100
-    decides: float = 0.75
+    decides: float = 0.6
     network: float = 0.5
-    surely_not: float = 0.01
+    surely_not: float = 0.005
     patience: int = 6
     listens_on: int = 30
+    after_all: float = 0.9
     late: int = 40
 
 
@@ -136,7 +138,8 @@ class _Going:
 
     Attributes:
         sure: the second ear has heard words in it already.
-        frames: how long that is; of a person who speaks, how long without words.
+        frames: how long that is; of a person who speaks, how long without words; of what only the network has dismissed, since
+            it began.
         unlikely: up to now, words were hardly possible for so long.
         heard: for so long the network has said what is to count beside the second ear's answer.
         odds: the log odds of words that it gave then, summed.
@@ -145,6 +148,7 @@ class _Going:
         waits: for so long it has been waited for the answer that decides.
         over: it has ended.
         next: what began after that, while the answer was waited for: a sound of its own, unless this one is speech.
+        put: the second ear was asked about it.
     """
 
     sure: bool = False
@@ -157,6 +161,7 @@ class _Going:
     waits: int = 0
     over: bool = False
     next: _Going | None = None
+    put: bool = False
 
     def hear(self, words: float, surely_not: float) -> None:
         """What the network says of 10 ms of it."""
@@ -270,7 +275,12 @@ class BargeInDetector:
     def _verdict(self, speech: bool | None) -> Judged | None:
         if speech is None:
             return None
-        self._being, self._going = (_Being.SPEAKING if speech else _Being.DISMISSED), _Going(next=self._going.next)
+        before = self._going
+        self._being, self._going = (_Being.SPEAKING if speech else _Being.DISMISSED), _Going(next=before.next)
+        if not speech and not before.put:
+            self._going.frames = (
+                before.frames
+            )  # the network has dismissed it: the second ear is to hear it from its beginning
         return Judged.SPEECH if speech else Judged.NOTHING
 
     # ---- the network alone
@@ -300,7 +310,7 @@ class BargeInDetector:
         answer = ear.answer() if going.open else None
         if answer is not None:
             going.open = False
-            return answer >= limits.decides
+            return answer >= limits.after_all
         if audible and going.frames % limits.listens_on == 0:
             going.open = True
             ear.ask(self._since_before(min(going.frames, limits.last)), over=False)
@@ -361,6 +371,7 @@ class BargeInDetector:
         ask = next((ask for ask in limits.asks if ask.after == going.frames), None)
         if over or ask or going.frames == limits.last:
             going.open, going.asked, going.over = True, None if over else ask, over
+            going.put = True
             second.ask(self._since_before(going.frames), over=over)
 
     def _since_before(self, frames: int) -> Sound:

@@ -73,7 +73,7 @@ class Timeouts:
     noticed_s: float = 5.0
     kept_s: float = 60.0
     renew_before_s: float = 120.0
-    hold_s: float = 0.12
+    hold_s: float = 0.06
     judged_s: float = 1.6
     unheard_s: float = 0.5
     dismissed_s: float = 2.0
