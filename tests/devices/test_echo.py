@@ -6,6 +6,7 @@ import functools
 import importlib.util
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,6 +73,19 @@ def test_a_person_who_speaks_over_the_assistant_is_heard(wish: Wish) -> None:
     heard, spoken = _loudness(out), _loudness(scene.near)
     assert np.corrcoef(heard, spoken)[0, 1] > 0.9
     assert 20 * np.log10(heard.mean() / spoken.mean()) == pytest.approx(0, abs=3)
+
+
+@either
+@pytest.mark.parametrize("floor_db", [-90.0, -50.0])
+@pytest.mark.parametrize("at_s", [1.5, 4.0])
+def test_with_headphones_the_first_word_over_a_reply_is_heard(wish: Wish, at_s: float, floor_db: float) -> None:
+    words = at_level(recorded("sb_spk1_snt1.wav"), -22)
+    scene = _scene(placed([(at_s, words)], SECONDS), echo_db=-200)
+    scene = replace(scene, noise=scene.noise * 10 ** ((floor_db + 65) / 20))
+    out = scene.through(EchoControl(wish))
+    word = slice(round((at_s + 0.1) * RATE_HZ), round((at_s + 0.6) * RATE_HZ))
+    heard, spoken = (float((sound[word] ** 2).mean()) for sound in (out, scene.near))
+    assert 10 * np.log10(heard / spoken) == pytest.approx(0, abs=3)
 
 
 def _loudness(sound: Sound) -> Sound:

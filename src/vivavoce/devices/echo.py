@@ -178,7 +178,7 @@ class EchoControl:
         leapt = self._leapt(mic)
         passes = passes and not leapt
         gate = self._gate
-        mildly = self._path.trusted and (gate.evidence_db > 0 or gate.spoken or not gate.playing)
+        mildly = (self._path.trusted or gate.faint) and (gate.evidence_db > 0 or gate.spoken or not gate.playing)
         out = rest if self._webrtc is None else self._webrtc.cancel(far, rest, mildly=mildly)
         self._lag.add(far, mic)
         if self._path.restarts != self._restarts:

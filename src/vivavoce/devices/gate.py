@@ -45,6 +45,7 @@ _STIFFER, _STIFFEST_DB = 1.5, 6.0
 _DOUBT_BLOCKS = 100
 _LOUDER_DB = (-6.0, 2.0)
 _USUAL = 0.003
+_AT_FIRST_DB, _FAINTER, _FAINT_DB = 30.0, 0.02, 9.0  # over the noise; noise alone is at 5
 _NATURAL = np.log(10) / 10
 
 
@@ -105,6 +106,7 @@ class ResidualGate:
         playing: whether there is or was just now something to hear of the far end.
         opened_blocks: for how long it has been open.
         spoken: whether a person was surely heard, now or within about a second.
+        faint: nothing of what is played stands out of the noise: with headphones, say.
     """
 
     def __init__(self) -> None:
@@ -121,6 +123,11 @@ class ResidualGate:
         self._moved = _MOVED_BLOCKS
         self._restless_db = -6.0
         self._speaks, self._silent_blocks = False, _SPOKEN_BLOCKS
+        self._over_floor_db = _AT_FIRST_DB
+
+    @property
+    def faint(self) -> bool:
+        return self._over_floor_db < _FAINT_DB
 
     def hear(self, far: Sound, echo: Sound, rest: Sound, *, trusted: bool) -> bool:
         """Whether a block may pass: what is played, what was found of it in the microphone, what is left without that.
@@ -141,6 +148,9 @@ class ResidualGate:
         self._decide()
         if self.playing:
             self._learn(left)
+            if not self.open:
+                over_db = float((left - self._floor).mean())
+                self._over_floor_db += _FAINTER * (over_db - self._over_floor_db)
         return self.open
 
     def doubt(self) -> None:
