@@ -106,7 +106,6 @@ class ResidualGate:
         playing: whether there is or was just now something to hear of the far end.
         opened_blocks: for how long it has been open.
         spoken: whether a person was surely heard, now or within about a second.
-        faint: nothing of what is played stands out of the noise: with headphones, say.
     """
 
     def __init__(self) -> None:
@@ -127,6 +126,7 @@ class ResidualGate:
 
     @property
     def faint(self) -> bool:
+        """Nothing of what is played stands out of the noise: with headphones, say."""
         return self._over_floor_db < _FAINT_DB
 
     def hear(self, far: Sound, echo: Sound, rest: Sound, *, trusted: bool) -> bool:
