@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.tape.talk import Recording, small_talk, tone
+from tests.tape.talk import LOUD, SETTINGS, Recording, small_talk, tone
 
 from vivavoce.events import server as said
 from vivavoce.tape import parts
@@ -88,6 +89,56 @@ def test_a_speaker_that_ran_dry_leaves_a_gap(tmp_path: Path) -> None:
     talk.close()
     (reply,) = story_of(tmp_path).replies
     assert reply.stretches == (Stretch(near(0.0), 0, 300), Stretch(near(0.8), 300, 600))  # type: ignore[arg-type]  # as above
+
+
+def test_each_press_of_the_button_is_a_turn_and_one_that_was_too_short_is_none(tmp_path: Path) -> None:
+    talk = Recording(tmp_path, replace(SETTINGS, push_to_talk=True))
+    talk.open()
+    for n, text in enumerate(("Hello?", "Hello!")):
+        talk.do("press")
+        talk.hears(LOUD, 30)
+        talk.do("release")
+        talk.do("press")
+        talk.hears(LOUD, 1)
+        talk.do("release")
+        talk.says(said.AudioCommitted(f"user_{n}"), said.TranscriptionCompleted(f"user_{n}", text))
+        talk.at += 1
+    talk.close()
+    turns = [(turn.item_id, turn.start_s, turn.end_s, turn.text) for turn in story_of(tmp_path).turns]
+    assert turns == [("user_0", near(0), near(0.6), "Hello?"), ("user_1", near(1.62), near(2.22), "Hello!")]
+
+
+def test_a_press_that_a_lost_connection_did_not_take_leaves_the_next_its_name(tmp_path: Path) -> None:
+    talk = Recording(tmp_path, replace(SETTINGS, push_to_talk=True))
+    talk.open()
+    talk.do("press")
+    talk.hears(LOUD, 20)
+    talk.do("release")
+    talk.do("gone", "connection_lost", "cut", "lost")
+    talk.at += 1
+    talk.open()
+    talk.do("press")
+    talk.hears(LOUD, 30)
+    talk.do("release")
+    talk.says(said.AudioCommitted("user_2"), said.TranscriptionCompleted("user_2", "Hello!"))
+    talk.close()
+    assert [(turn.item_id, turn.text) for turn in story_of(tmp_path).turns] == [("", None), ("user_2", "Hello!")]
+
+
+def test_a_line_that_is_typed_over_a_reply_is_typed(tmp_path: Path) -> None:
+    talk = Recording(tmp_path)
+    talk.open()
+    talk.person("user_1", "Tell me a story.", 600)
+    talk.reply("item_1", "Once upon a time there was a cat.", 2000)
+    talk.heard("item_1", 300)
+    talk.do("type", "Stop.")
+    talk.at += 0.1
+    talk.do("hushed", "item_1", 340)
+    talk.close()
+    assert [(turn.text, turn.typed) for turn in story_of(tmp_path).turns] == [
+        ("Tell me a story.", False),
+        ("Stop.", True),
+    ]
 
 
 def test_a_turn_without_an_answer_has_no_wait(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from vivavoce.session.floor import Signal
 from vivavoce.session.opening import Stage
 from vivavoce.session.state import State
 
+TYPED = "viva_typed_"
+"""How the items of typed turns begin."""
 _LOUD = 1_000  # of 32,767: louder than the noise of a room, softer than a voice near the microphone
 
 
@@ -100,7 +102,7 @@ class Person:
             return
         state.interrupt(cancel=True)
         self._typed += 1
-        item_id = f"viva_typed_{self._typed}"
+        item_id = f"{TYPED}{self._typed}"
         content = [{"type": "input_text", "text": text}]
         if state.stage is Stage.READY:  # else the next connection is told with the history
             state.server.append(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from vivavoce.events.server import AudioDelta, TextDelta, TranscriptDelta
+from vivavoce.events.server import AudioCommitted, AudioDelta, TextDelta, TranscriptDelta
 from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES, bytes_to_ms
 from vivavoce.session import happenings as told
 from vivavoce.session.happenings import Happening
+from vivavoce.session.person import TYPED
 from vivavoce.tape.loudness import STEP_S, Loudness, peaks
 from vivavoce.tape.notation import decode
 from vivavoce.tape.reader import Entry, TapeReader
@@ -72,6 +73,8 @@ class _Narrator:
     def __init__(self, started: float) -> None:
         self._started = started
         self._speeches: dict[str, _Speech] = {}
+        self._presses: list[_Speech] = []  # with a button, whose turns have no name before the server has them
+        self._unnamed: list[_Speech] = []
         self._sounds: dict[str, _Sound] = {}
         self._said: list[tuple[float, told.AssistantSaid]] = []
         self._cuts: dict[str, int] = {}
@@ -92,6 +95,8 @@ class _Narrator:
                 self.person.put(now - len(pcm) / SAMPLE_BYTES / RATE_HZ, peaks(pcm))
             case "receive", (AudioDelta() as delta, *_):
                 self._sound(delta.item_id).add(delta.audio)
+            case "receive", (AudioCommitted() as committed, *_) if self._presses:
+                self._speeches[committed.item_id] = self._presses.pop(0)
             case "receive", (TranscriptDelta() | TextDelta() as words, *_):
                 self._sound(words.item_id).text += words.delta
             case (("heard" | "hushed"), (str() as item_id, int() as ms)) if item_id in self._sounds and ms:
@@ -101,7 +106,7 @@ class _Narrator:
         for effect in entry.outcome.world:
             match effect:
                 case {"$": "effects.Show", "what": what}:
-                    self._show(decode(what, lambda _: b""), now, typed=entry.verb == "type")
+                    self._show(decode(what, lambda _: b""), now)
                 case {"$": "effects.Call", "call_id": call_id}:
                     self._asked[call_id] = now
                 case {"$": "effects.Finish", "reason": reason}:
@@ -112,15 +117,18 @@ class _Narrator:
     def _sound(self, item_id: str) -> _Sound:
         return self._sounds.setdefault(item_id, _Sound())
 
-    def _show(self, what: Happening, now: float, *, typed: bool) -> None:
+    def _show(self, what: Happening, now: float) -> None:
         match what:
             case told.Ready():
                 self.ready, self.ready_s = self.ready or what, now if self.ready_s is None else self.ready_s
+            case told.SpeechBegan(item_id="") | told.SpeechEnded(item_id="") | told.Warned(code="too_short"):
+                self._press(what, now)
             case told.SpeechBegan():
                 self._speeches.setdefault(what.item_id, _Speech(now))
             case told.SpeechEnded():
                 self._speeches.setdefault(what.item_id, _Speech(now)).noticed_s = now
             case told.UserSaid():
+                typed = what.item_id.startswith(TYPED)
                 self._speeches.setdefault(what.item_id, _Speech(now, now, typed=typed)).text = what.text
             case told.AssistantDelta():
                 sound = self._sound(what.item_id)
@@ -132,6 +140,21 @@ class _Narrator:
             case _:
                 self._mark(what, now)
 
+    def _press(self, what: told.SpeechBegan | told.SpeechEnded | told.Warned, now: float) -> None:
+        match what:
+            case told.SpeechBegan():
+                self._presses.append(_Speech(now))
+            case told.SpeechEnded():
+                self._presses[-1].noticed_s = now
+            case _:
+                self._presses.pop()
+                self._add("warning", now, what.message)
+
+    def _put_by(self) -> None:
+        """What was pressed and is not committed by now is told to the next connection as an item: its name is not known."""
+        self._unnamed += [press for press in self._presses if press.noticed_s is not None]
+        self._presses = [press for press in self._presses if press.noticed_s is None]
+
     def _mark(self, what: Happening, now: float) -> None:
         match what:
             case told.Interrupted():
@@ -141,8 +164,10 @@ class _Narrator:
             case told.Called():
                 self._add("call", now, what.name, self._asked.get(what.call_id, now))
             case told.Reconnecting():
+                self._put_by()
                 self._lost = (now, what.message)
             case told.Reconnected():
+                self._put_by()
                 since, why = self._lost or (now, "")
                 self._lost = None
                 self._add("reconnect", now, why, since)
@@ -162,7 +187,8 @@ class _Narrator:
         """In the order in which they began."""
         found = []
         behind_s = 0.0
-        for item_id, speech in sorted(self._speeches.items(), key=lambda pair: pair[1].began_s):
+        speeches = [*self._speeches.items(), *(("", press) for press in self._unnamed + self._presses)]
+        for item_id, speech in sorted(speeches, key=lambda pair: pair[1].began_s):
             start_s = end_s = speech.began_s
             if not speech.typed:
                 end_s = self.end_s if speech.noticed_s is None else speech.noticed_s
