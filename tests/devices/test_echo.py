@@ -89,6 +89,16 @@ def test_with_headphones_the_first_word_over_a_reply_is_heard(wish: Wish, at_s: 
     assert 10 * np.log10(heard / spoken) == pytest.approx(0, abs=3)
 
 
+@needs_webrtc
+@pytest.mark.parametrize("echo_db", [-10, -3])
+def test_headphones_that_are_pulled_out_let_the_assistant_through_for_a_moment_only(echo_db: float) -> None:
+    scene, out_s = _scene(echo_db=echo_db), 4.0
+    scene.mic[: round(out_s * RATE_HZ)] -= scene.echo[: round(out_s * RATE_HZ)]
+    out = scene.through(EchoControl("cancel"))
+    second = out[round(out_s * RATE_HZ) : round((out_s + 1) * RATE_HZ)].reshape(10, -1)
+    assert np.count_nonzero(10 * np.log10((second**2).mean(axis=1) + 1e-12) > -45) <= 4
+
+
 def _loudness(sound: Sound) -> Sound:
     """From 4 to 7 s, in steps of 40 ms: a delay of some ms is no difference."""
     steps = sound[round(4 * RATE_HZ) : round(7 * RATE_HZ)].reshape(-1, 960)

@@ -42,6 +42,8 @@ _LEAP_BLOCKS, _LEAP_EVERY = (
     30,
     4,
 )  # each look costs as much as all else; later on an echo is not taken for a person so soon
+_LOOK_EVERY, _LOOK = 8, RATE_HZ // 2
+_SURELY = 40.0  # an echo is at 55 and more, a person's words at 30 and less, but for edges of silence, which lie at 0
 _SLIGHT = 0.02  # of a response, may be cut off
 _TINY = 1e-12
 
@@ -178,6 +180,9 @@ class EchoControl:
         leapt = self._leapt(mic)
         passes = passes and not leapt
         gate = self._gate
+        if gate.faint and not self._path.trusted and self._echoes_after_all():
+            gate.echoes()
+            passes = False
         mildly = (self._path.trusted or gate.faint) and (gate.evidence_db > 0 or gate.spoken or not gate.playing)
         out = rest if self._webrtc is None else self._webrtc.cancel(far, rest, mildly=mildly)
         self._lag.add(far, mic)
@@ -188,6 +193,13 @@ class EchoControl:
             self._meter.add(far, mic, out)
             self._climb()
         return _to_bytes(self._faded(out, passes=passes))
+
+    def _echoes_after_all(self) -> bool:
+        """There was no echo to hear, and what stands out now is one: the headphones were pulled out."""
+        gate = self._gate
+        looks = gate.playing and gate.open and gate.opened_blocks % _LOOK_EVERY == _LOOK_EVERY - 1
+        lag = self._lag.find(_LOOK, _SURELY) if looks else None
+        return lag is not None and lag >= _SOON
 
     def _leapt(self, mic: Sound) -> bool:
         """Whether what stands out may be an echo that leapt; where that is plain, follow it."""

@@ -153,6 +153,11 @@ class ResidualGate:
                 self._over_floor_db += _FAINTER * (over_db - self._over_floor_db)
         return self.open
 
+    def echoes(self) -> None:
+        """It is not faint any more: what stands out is an echo."""
+        self._over_floor_db = _AT_FIRST_DB
+        self.shut()
+
     def doubt(self) -> None:
         """What is expected may be off by some samples for a while."""
         self._doubt = _DOUBT_BLOCKS

@@ -33,18 +33,23 @@ class Lag:
         """What was remembered has another lag from now on."""
         self._forget(self._samples)
 
-    def find(self) -> int | None:
-        """Samples by which the microphone is behind what was played, -2,400 to 24,000; None when that is not plain."""
-        if self._samples < _KEPT:
+    def find(self, within: int = _KEPT, plain: float = _PLAIN) -> int | None:
+        """Samples by which the microphone is behind what was played, -2,400 to 24,000; None when that is not plain.
+
+        Args:
+            within: it is looked for in so many samples up to now.
+            plain: so many times the mean of what chance gives.
+        """
+        if self._samples < within:
             return None
-        blocks = int(_KEPT / self._samples * len(self._mic))
-        size = 1 << (2 * _KEPT).bit_length()
+        blocks = int(within / self._samples * len(self._mic))
+        size = 1 << (2 * max(within, _LONGEST)).bit_length()
         heard = np.fft.rfft(np.concatenate(self._mic[-blocks:]), size)
         both = heard * np.conj(np.fft.rfft(np.concatenate(self._far[-blocks:]), size))
         alike = np.fft.irfft(both / (np.abs(both) + 1e-6 * np.abs(both).max() + 1e-12), size)
         around = np.concatenate((alike[-_SOONEST:], alike[:_LONGEST]))
         at = int(np.argmax(around))
-        if around[at] < _PLAIN * np.sqrt((around**2).mean()):
+        if around[at] < plain * np.sqrt((around**2).mean()):
             return None
         return at - _SOONEST
 
