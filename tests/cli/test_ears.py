@@ -22,6 +22,8 @@ from vivavoce.errors import BadSettings
 from vivavoce.pcm import RATE_HZ
 from vivavoce.session.bargein import Judged
 
+CONFIRMED = "Barge-in: a sound over a reply pauses it, words stop it."
+
 
 def untold(line: str) -> None:
     raise AssertionError(line)
@@ -37,21 +39,29 @@ def test_at_once_leaves_it_to_the_server(listens: bool, clear: bool) -> None:
     assert ear_for("at-once", obeys=True, listens=listens, clear=clear, far=False, tell=untold) is None
 
 
-@pytest.mark.parametrize(("listens", "clear"), [(True, False), (False, True), (False, False)])
-def test_auto_leaves_it_to_the_server_where_nobody_listens_or_the_sound_is_not_clear(
-    listens: bool, clear: bool
-) -> None:
-    assert ear_for("auto", obeys=True, listens=listens, clear=clear, far=False, tell=untold) is None
-
-
-@pytest.mark.models
-def test_auto_leaves_it_to_a_server_of_which_nothing_is_known() -> None:
-    assert ear_for("auto", obeys=False, listens=True, clear=True, far=False, tell=untold) is None
+@pytest.mark.parametrize(
+    ("obeys", "listens", "clear", "why"),
+    [
+        (True, False, True, "the microphone is not always open"),
+        (True, False, False, "the microphone is not always open"),
+        (False, True, True, "whether this one leaves that to us is not known"),
+        (True, True, False, "only where sound cards are used and their echo is cancelled"),
+    ],
+)
+def test_auto_leaves_it_to_the_server_and_says_why(obeys: bool, listens: bool, clear: bool, why: str) -> None:
+    told: list[str] = []
+    assert ear_for("auto", obeys=obeys, listens=listens, clear=clear, far=False, tell=told.append) is None
+    assert len(told) == 1
+    assert told[0].startswith(f"Barge-in: the server decides: {why}")
 
 
 @pytest.mark.usefixtures("no_models")
 def test_auto_leaves_it_to_the_server_where_the_model_is_not_here() -> None:
-    assert ear_for("auto", obeys=True, listens=True, clear=True, far=False, tell=untold) is None
+    told: list[str] = []
+    assert ear_for("auto", obeys=True, listens=True, clear=True, far=False, tell=told.append) is None
+    assert len(told) == 1
+    assert told[0].startswith("Barge-in: the server decides: ")
+    assert told[0].endswith("viva models fetch base.")
 
 
 @pytest.mark.usefixtures("no_models")
@@ -60,8 +70,8 @@ def test_confirmed_without_the_model_is_granted_and_says_what_is_missing() -> No
     assert isinstance(
         ear_for("confirmed", obeys=True, listens=True, clear=False, far=False, tell=told.append), BargeInDetector
     )
-    assert len(told) == 1
     assert "viva models fetch base" in told[0]
+    assert told[1:] == [CONFIRMED]
 
 
 def test_confirmed_needs_an_open_microphone() -> None:
@@ -88,14 +98,19 @@ def test_a_damaged_model_is_not_fetched_in_the_middle_of_a_talk(
 
 @pytest.mark.models
 def test_auto_confirms_on_clear_sound_where_the_model_is_here() -> None:
-    assert isinstance(ear_for("auto", obeys=True, listens=True, clear=True, far=False, tell=untold), BargeInDetector)
+    told: list[str] = []
+    assert isinstance(
+        ear_for("auto", obeys=True, listens=True, clear=True, far=False, tell=told.append), BargeInDetector
+    )
+    assert told == [CONFIRMED]
 
 
 @pytest.mark.models
 @pytest.mark.parametrize("far", [True, False])
 def test_the_second_ear_loads_beside_the_connecting_where_the_server_is_far_away(far: bool) -> None:
     before = set(threading.enumerate())
-    ear = ear_for("confirmed", obeys=True, listens=True, clear=True, far=far, tell=untold)
+    told: list[str] = []
+    ear = ear_for("confirmed", obeys=True, listens=True, clear=True, far=far, tell=told.append)
     assert ear is not None
     begun = [thread for thread in threading.enumerate() if thread not in before]
     asyncio.run(ear.close())

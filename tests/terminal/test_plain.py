@@ -91,6 +91,15 @@ def test_what_cut_a_reply_is_said(cut_by: CutBy, words: str) -> None:
     assert read(AssistantDelta("a", "One"), cut).splitlines()[1].strip() == f"({words}, 1.2 s were heard)"
 
 
+@pytest.mark.parametrize(
+    ("ms", "words"), [(0, "nothing was"), (49, "nothing was"), (50, "0.1 s were"), (1_240, "1.2 s were")]
+)
+def test_how_much_was_heard_of_a_cut_reply_is_said(ms: int, words: str) -> None:
+    assert (
+        read(AssistantSaid("a", "One two.", "", ms, interrupted=True)) == f"Assistant: (interrupted, {words} heard)\n\n"
+    )
+
+
 def test_words_that_were_not_understood_say_so() -> None:
     assert read(UserSaid("u", "")) == "You: (not understood)\n"
 

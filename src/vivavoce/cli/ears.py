@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MODEL = "base"
 """The only model whose encoder was learned from (bench/bargein_train_words.py)."""
+_FETCH = f"pip install 'vivavoce[offline]', then viva models fetch {MODEL}"
 
 
 def ear_for(
@@ -39,7 +40,10 @@ def ear_for(
     Raises:
         BadSettings: `confirmed`, and the microphone is not open all the time.
     """
-    if wish == "at-once" or (wish == "auto" and not (obeys and listens and clear)):
+    if wish == "at-once":
+        return None
+    if wish == "auto" and (why := _left_to_the_server(obeys=obeys, listens=listens, clear=clear)):
+        tell(f"Barge-in: the server decides: {why}.")
         return None
     if not listens:
         raise BadSettings(
@@ -48,16 +52,26 @@ def ear_for(
     second = second_ear()
     if second is None:
         if wish == "auto":
+            tell(f"Barge-in: the server decides: for words told from coughs here, {_FETCH}.")
             return None
-        tell(
-            "Without its second ear the detector of barge-ins errs more often: pip install 'vivavoce[offline]', "
-            f"then viva models fetch {MODEL}."
-        )
+        tell(f"Without its second ear the detector of barge-ins errs more often: {_FETCH}.")
     elif far:
         second.wake()
+    tell("Barge-in: a sound over a reply pauses it, words stop it.")
     from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  numpy, which a typed talk does not need
 
     return BargeInDetector(second)
+
+
+def _left_to_the_server(*, obeys: bool, listens: bool, clear: bool) -> str | None:
+    """Why `auto` does not judge here, whatever model there is."""
+    if not listens:
+        return "the microphone is not always open"
+    if not obeys:
+        return "whether this one leaves that to us is not known"
+    return (
+        None if clear else "only where sound cards are used and their echo is cancelled can words be told from coughs"
+    )
 
 
 def second_ear() -> Later | None:

@@ -15,6 +15,7 @@ from vivavoce.session.happenings import CUTS, Happening
 
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]]*\s+|[。！？]|\n")  # noqa: RUF001  # the marks of Chinese and Japanese
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_LEAST_SHOWN_MS = 50  # less would be 0.0 s
 _COLOURS = {"you": "36", "assistant": "32", "note": "2", "warning": "33", "error": "31"}
 
 
@@ -118,7 +119,7 @@ class PlainLines:
             self._held += " ..."
         self._sentence(self._held)
         if said.interrupted:
-            self._sentence(f"({CUTS[said.cut_by or 'person']}, {said.heard_ms / 1000:.1f} s were heard)")
+            self._sentence(f"({CUTS[said.cut_by or 'person']}, {_heard(said.heard_ms)} heard)")
         self._held, self._speaker_named = "", False
         self._line("assistant", "")
 
@@ -148,6 +149,10 @@ _FAREWELLS: Mapping[str, str] = {
     "max_minutes": "The time you set is over.",
     "interrupt": "Stopped.",
 }
+
+
+def _heard(ms: int) -> str:
+    return f"{ms / 1000:.1f} s were" if ms >= _LEAST_SHOWN_MS else "nothing was"
 
 
 def _spoken(value: object) -> str:
