@@ -19,6 +19,7 @@ from vivavoce import __version__, choose
 from vivavoce.cli.ears import ear_for
 from vivavoce.cli.screens import Screen
 from vivavoce.cli.talk import Wishes
+from vivavoce.cli.unused import without_effect
 from vivavoce.devices.memory import MemoryMicrophone
 from vivavoce.devices.queued import QueuedMicrophone
 from vivavoce.devices.wav import WavSpeaker, load
@@ -78,6 +79,10 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         opened.push_async_callback(microphone.close)
         speaker = _speaker(wishes.speaker, [line.name for line in lines if isinstance(line, Recording)])
         opened.push_async_callback(speaker.close)
+        for line in without_effect(
+            wishes, offline=choice.kind == "offline", cards=_cards(microphone, speaker) is not None
+        ):
+            _announce(screen, line)
         rung = _keep_echo_out(wishes, screen, microphone, speaker)
         ear = _ear(wishes, choice, screen, microphone, rung)
         if ear:
