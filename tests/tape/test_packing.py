@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.tape.talk import Recording, small_talk
 from tests.tape.test_replay import replayed
 
-from vivavoce.errors import VivaError
+from vivavoce.errors import BadSettings, VivaError
 from vivavoce.tape import parts
 from vivavoce.tape.packing import pack
 from vivavoce.tape.reader import TapeReader
@@ -34,6 +36,34 @@ def test_a_damaged_tape_is_not_packed(tmp_path: Path) -> None:
     with pytest.raises(VivaError, match="damaged"):
         pack(tmp_path)
     assert (tmp_path / parts.MICROPHONE).exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit for files there")
+@pytest.mark.parametrize("short", [1, 40, 5_000])
+def test_where_the_disk_is_full_the_wav_files_stay(tmp_path: Path, short: int) -> None:
+    import resource  # noqa: PLC0415  Windows has none
+
+    size = 0
+    for name in ("roomy", "full"):
+        talk = Recording(tmp_path / name)
+        talk.open()
+        noise = np.random.default_rng(1).integers(-32768, 32767, 24_000).astype("<i2").tobytes()
+        for at in range(0, len(noise), 960):
+            talk.at = round(talk.at + 0.02, 6)
+            talk.do("hear", noise[at : at + 960])
+        talk.close()
+        if name == "roomy":
+            pack(tmp_path / name)
+            size = (tmp_path / name / "microphone.flac").stat().st_size
+    before = sorted((path.name, path.read_bytes()) for path in (tmp_path / "full").iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - short, limits[1]))
+    try:
+        with pytest.raises(BadSettings, match="cannot be packed"):
+            pack(tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sorted((path.name, path.read_bytes()) for path in (tmp_path / "full").iterdir()) == before
 
 
 def test_a_flac_file_that_is_none_is_told(tmp_path: Path) -> None:

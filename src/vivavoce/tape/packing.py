@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from vivavoce.errors import BadSettings
 from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES
@@ -43,15 +46,35 @@ def _worth_it(path: Path) -> bool:
 
 
 def _packed(wav: Path) -> Path:
-    """The FLAC file is whole before the WAV file goes."""
+    """The FLAC file is whole, and read again, before the WAV file goes: on a full disk its last bytes are lost without an error."""
     flac, draft = wav.with_suffix(FLAC), wav.with_suffix(".flac.new")
-    with (
-        wav.open("rb") as sound,
-        soundfile.SoundFile(draft, "w", RATE_HZ, 1, "PCM_16", format="FLAC") as out,
-    ):
-        sound.seek(HEADER_BYTES)
-        while block := sound.read(_BLOCK_BYTES):
-            out.write(np.frombuffer(block[: len(block) // SAMPLE_BYTES * SAMPLE_BYTES], "<i2"))
-    draft.replace(flac)
+    try:
+        with wav.open("rb") as sound, soundfile.SoundFile(draft, "w", RATE_HZ, 1, "PCM_16", format="FLAC") as out:
+            for block in _blocks(sound):
+                out.write(block)
+        _compare(wav, draft)
+        draft.replace(flac)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     wav.unlink()
     return flac
+
+
+def _compare(wav: Path, flac: Path) -> None:
+    """Raises `OSError` where they are not the same sound."""
+    try:
+        with wav.open("rb") as sound, soundfile.SoundFile(flac) as packed:
+            same = all(np.array_equal(block, packed.read(len(block), "int16")) for block in _blocks(sound))
+            same = same and not len(packed.read(1, "int16"))
+    except (soundfile.SoundFileError, ValueError):  # a header that was never finished
+        same = False
+    if not same:
+        raise OSError("what was written is not what was recorded; is the disk full?")
+
+
+def _blocks(wav: BinaryIO) -> Iterator[NDArray[np.int16]]:
+    """All whole samples of a WAV file, some seconds at a time."""
+    wav.seek(HEADER_BYTES)
+    while block := wav.read(_BLOCK_BYTES):
+        yield np.frombuffer(block[: len(block) // SAMPLE_BYTES * SAMPLE_BYTES], "<i2").astype(np.int16)
