@@ -131,6 +131,12 @@ def test_without_the_network_sources_are_not_asked(tmp_path: Path, hub: list[str
     assert hub == []
 
 
+def test_a_folder_with_the_name_of_a_model_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.en").mkdir()
+    assert "tiny.en" in of(looked_at(tmp_path, recogniser="tiny.en", network=False), "models").sentence
+
+
 def test_a_name_that_is_no_model(tmp_path: Path) -> None:
     fault = the_fault(looked_at(tmp_path, brain="huge"), "models")
     assert fault.sentence == "--brain huge is no model."

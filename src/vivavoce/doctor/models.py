@@ -47,13 +47,13 @@ def models(world: World, _chart: Chart) -> Finding:
 def _wanted(world: World) -> list[Model]:
     """The models of the registry among what was asked for; a person's own file has no known hash. Raises `VivaError`."""
     wanted = [model for model in registry.known() if model.kind in {"notice", "speak"}]
-    if not Path(world.recogniser).expanduser().exists():
+    if choose.own(world.recogniser, "hear") is None:
         wanted.append(_named(world.recogniser, "hear", "--recogniser"))
     if world.brain.startswith(("http://", "https://")):
         close = getattr(choose.open_brain(world.brain, key_env=world.key_env), "close", None)
         if close is not None:
             close()
-    elif not Path(world.brain).expanduser().exists():
+    elif choose.own(world.brain, "think") is None:
         wanted.append(_named(world.brain, "think", "--brain"))
     return wanted
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vivavoce.engine.models.choose import open_brain, open_recogniser
+from vivavoce.engine.models.choose import open_brain, open_recogniser, own
 from vivavoce.errors import BadSettings
 
 
@@ -36,3 +36,18 @@ def test_a_folder_with_several_brains_asks_which(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(BadSettings, match="2 GGUF files"):
         open_brain(str(tmp_path))
+
+
+def test_a_folder_that_has_the_name_of_a_model_is_not_meant_unless_it_is_written_as_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("small", "base", "mine"):
+        (tmp_path / name).mkdir()
+    assert [own(spec, "think") for spec in ("small", "./small", "mine", "none")] == [
+        None,
+        Path("small"),
+        Path("mine"),
+        None,
+    ]
+    assert [own(spec, "hear") for spec in ("base", "./base")] == [None, Path("base")]

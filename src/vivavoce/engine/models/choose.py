@@ -25,7 +25,7 @@ def open_brain(spec: str = "small", *, key_env: str | None = None, weights: Weig
 
         url, _, model = spec.partition("#")
         return Chat(url, model or None, key_env)
-    path = _own(spec) or _known(spec, "think", "--brain", weights)
+    path = own(spec, "think") or _known(spec, "think", "--brain", weights)
     if path.is_dir():
         path = _only_gguf(path)
     from vivavoce.engine.models.llama import Llama  # noqa: PLC0415 - loads with the extra
@@ -35,7 +35,7 @@ def open_brain(spec: str = "small", *, key_env: str | None = None, weights: Weig
 
 def open_recogniser(spec: str = "base", *, weights: Weights | None = None) -> Hear:
     """The recogniser: `base`, `tiny.en`, or the folder of a CTranslate2 Whisper. Raises as `open_brain`."""
-    path = _own(spec) or _known(spec, "hear", "--recogniser", weights)
+    path = own(spec, "hear") or _known(spec, "hear", "--recogniser", weights)
     from vivavoce.engine.models.whisper import Whisper  # noqa: PLC0415 - numpy tables only when someone listens
 
     return Whisper(path if path.is_dir() else path.parent)
@@ -59,17 +59,21 @@ def open_notice(*, weights: Weights | None = None) -> Notice:
         return PySilero()
 
 
-def _own(spec: str) -> Path | None:
-    """The person's own path, which always wins; None when there is nothing at it."""
+def own(spec: str, kind: str) -> Path | None:
+    """The person's own file or folder; None where nothing is there, or a model of that name is ours: `./small` is the folder."""
     path = Path(spec).expanduser()
-    return path if path.exists() else None
+    return path if spec not in _names(kind) and path.exists() else None
 
 
 def _known(spec: str, kind: str, flag: str, weights: Weights | None) -> Path:
-    names = [model.name for model in registry.known() if model.kind == kind]
+    names = _names(kind)
     if spec not in names:
         raise BadSettings(f"{flag} {shown(spec)}: neither a file that is there nor one of {', '.join(names)}.")
     return (weights or Weights()).named(spec)
+
+
+def _names(kind: str) -> list[str]:
+    return [model.name for model in registry.known() if model.kind == kind]
 
 
 def _only_gguf(folder: Path) -> Path:
