@@ -10,7 +10,7 @@ from vivavoce.engine.models import registry
 from vivavoce.engine.models.progress import megabytes
 from vivavoce.engine.models.weights import Weights, folder
 
-_NARROW = 120
+_UNFOLDED = 200
 
 
 @click.group()
@@ -37,7 +37,8 @@ def list_models() -> None:
             )
         table.add_row(model.name, here, megabytes(model.size), model.licence, source, model.what)
     console = Console()
-    console.width = max(console.width, _NARROW)  # in a pipe one model stays one line
+    if not console.is_terminal:
+        console.width = _UNFOLDED  # one model stays one line
     console.print(table)
 
 
