@@ -73,13 +73,16 @@ def with_site(folder: Path, code: str) -> dict[str, str]:
 # ---- without sound
 
 
-def test_a_server_that_is_well_is_one_line_a_check_and_exit_code_0(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("brain", [(), ("--brain", "http://127.0.0.1:9/v1")])
+def test_a_server_that_is_well_is_one_line_a_check_and_exit_code_0(
+    monkeypatch: pytest.MonkeyPatch, brain: tuple[str, ...]
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
     async def work() -> Said:
         async with serving(openai, agree([]), tls=False) as port:
             url = f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime-2.1"
-            args = ("--no-sound", "--server", url, "--key-env", "THE_KEY")
+            args = ("--no-sound", "--server", url, "--key-env", "THE_KEY", *brain)
             return await asyncio.to_thread(viva_doctor, *args, env={"THE_KEY": KEY})
 
     said = asyncio.run(work())
@@ -87,7 +90,7 @@ def test_a_server_that_is_well_is_one_line_a_check_and_exit_code_0(monkeypatch: 
     assert all(line.startswith("ok: ") for line in said.lines[:-1])
     assert re.fullmatch(
         "What was looked at is well; the sound was not looked at. Talk with: viva talk "
-        r"--server 'ws://127.0.0.1:\d+/v1/realtime\?model=gpt-realtime-2.1' --key-env THE_KEY",
+        r"--server 'ws://127.0.0.1:\d+/v1/realtime\?model=gpt-realtime-2.1' --key-env THE_KEY" + " ".join(["", *brain]),
         said.lines[-1],
     )
     assert "cost nothing" in said.out

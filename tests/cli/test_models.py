@@ -5,6 +5,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from vivavoce.cli.models import models
+from vivavoce.engine.models import registry
 
 
 def test_the_path_is_the_one_in_the_environment(tmp_path: Path) -> None:
@@ -22,6 +23,12 @@ def test_the_list_names_every_model_with_licence_and_whether_it_is_here(tmp_path
     assert " no " in lines["base"]
     assert "Systran/faster-whisper-base" in lines["base"]
     assert "491 MB" in lines["small"]
+
+
+def test_in_a_pipe_one_model_is_one_line_however_narrow_the_terminal_is(tmp_path: Path) -> None:
+    env = {"VIVA_MODELS": str(tmp_path), "COLUMNS": "80", "FORCE_COLOR": "1"}
+    lines = CliRunner().invoke(models, ["list"], env=env).output.splitlines()
+    assert len(lines) == 1 + len(registry.known())
 
 
 def test_the_voice_comes_with_its_package(tmp_path: Path) -> None:

@@ -4,56 +4,55 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
 import pytest
 
-from vivavoce.cli.talk import Wishes, talk
 from vivavoce.cli.unused import without_effect
 
-
-def wishes(*args: str) -> Wishes:
-    """What `viva talk` makes of these arguments."""
-    context = talk.make_context("talk", list(args))
-    given: dict[str, Any] = {k: v for k, v in context.params.items() if k not in {"mic", "say"}}
-    return Wishes(turns=(), **given)
+CARD: dict[str, Any] = {"offline": False, "heard": True, "cards": True}
+OFFLINE = CARD | {"offline": True}
+RECORDING = CARD | {"cards": False}
+NOBODY = RECORDING | {"heard": False}
 
 
-@pytest.mark.parametrize(
-    ("args", "offline", "cards", "named"),
-    [
-        (["--voice", "marin"], True, True, ["--voice"]),
-        (["--model", "gpt-realtime-2.1"], True, True, ["--model"]),
-        (["--noise-reduction", "far"], True, True, ["--noise-reduction"]),
-        (["--brain", "medium", "--recogniser", "tiny.en"], False, True, ["--brain", "--recogniser"]),
-        (["--push-to-talk", "--silence", "300", "--threshold", "0", "--semantic"], True, True,
-         ["--silence", "--threshold", "--semantic"]),
-        (["--semantic", "--silence", "0"], False, True, ["--silence"]),
-        (["--echo", "cancel"], True, False, ["--echo cancel"]),
-        (["--push-to-talk", "--echo", "gate"], True, True, ["--echo gate"]),
-    ],
-)  # fmt: skip
-def test_what_changes_nothing_is_said(args: list[str], offline: bool, cards: bool, named: list[str]) -> None:
-    lines = list(without_effect(wishes(*args), offline=offline, cards=cards))
-    assert [line.partition(" changes nothing here: ")[0] for line in lines] == named
-    assert all(line.endswith(".") for line in lines)
+def named(given: set[str], world: dict[str, Any]) -> dict[str, str]:
+    """The options that are said to change nothing, and why."""
+    sentences = [line.partition(" changes nothing here: ") for line in without_effect(given, **world)]
+    assert all(why.endswith(".") for _, _, why in sentences)
+    return {option: why for option, _, why in sentences}
 
 
 @pytest.mark.parametrize(
-    ("args", "offline", "cards"),
+    ("given", "world", "unused"),
     [
-        ([], True, True),
-        ([], False, False),
-        (["--voice", "marin", "--model", "gpt-realtime-2.1", "--noise-reduction", "far"], False, False),
-        (["--brain", "medium", "--recogniser", "tiny.en", "--noise-reduction", "off"], True, False),
-        (["--silence", "300", "--threshold", "0.4", "--echo", "gate"], True, True),
-        (["--semantic"], False, True),
-        (["--push-to-talk"], False, True),
+        ({"voice", "model", "noise_reduction"}, OFFLINE, {"--voice", "--model", "--noise-reduction"}),
+        ({"transcription_model"}, OFFLINE, {"--transcription-model"}),
+        ({"semantic"}, OFFLINE, {"--semantic"}),
+        ({"semantic", "silence"}, OFFLINE, {"--silence"}),
+        ({"brain", "recogniser"}, CARD, {"--brain", "--recogniser"}),
+        ({"push_to_talk", "silence", "threshold", "semantic"}, CARD, {"--silence", "--threshold", "--semantic"}),
+        ({"push_to_talk", "echo"}, CARD, {"--echo"}),
+        ({"semantic", "silence", "threshold"}, CARD, {"--silence", "--threshold"}),
+        ({"echo"}, RECORDING, {"--echo"}),
+        ({"silence", "threshold", "semantic"}, NOBODY, {"--silence", "--threshold", "--semantic"}),
+        ({"noise_reduction", "echo"}, NOBODY, {"--noise-reduction", "--echo"}),
+        ({"json", "plain"}, CARD, {"--plain"}),
     ],
 )
-def test_what_counts_is_not(args: list[str], offline: bool, cards: bool) -> None:
-    assert list(without_effect(wishes(*args), offline=offline, cards=cards)) == []
+def test_what_changes_nothing_is_said(given: set[str], world: dict[str, Any], unused: set[str]) -> None:
+    assert named(given, world).keys() == unused
 
 
-def test_the_defaults_are_those_of_the_command() -> None:
-    assert isinstance(talk, click.Command)
-    assert list(without_effect(wishes(), offline=False, cards=False)) == []
+@pytest.mark.parametrize(
+    ("given", "world"),
+    [
+        (set(), OFFLINE),
+        (set(), NOBODY),
+        ({"voice", "model", "noise_reduction", "transcription_model", "semantic"}, RECORDING),
+        ({"brain", "recogniser", "silence", "threshold"}, OFFLINE),
+        ({"silence", "threshold", "echo"}, CARD),
+        ({"push_to_talk"}, CARD),
+        ({"plain", "verbose", "speaker", "tape", "barge_in", "language", "instructions"}, OFFLINE),
+    ],
+)
+def test_what_counts_is_not(given: set[str], world: dict[str, Any]) -> None:
+    assert named(given, world) == {}

@@ -137,7 +137,8 @@ def test_a_killed_talk_is_on_tape_as_far_as_it_was_written_while_it_went_on(tmp_
     assert 0 < reply["heard_ms"] < 30_000
 
 
-def test_no_key_is_on_tape_also_when_the_server_repeats_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("also", [(), ("--brain", "http://127.0.0.1:9/v1")])
+def test_no_key_is_on_tape_also_when_the_server_repeats_it(tmp_path: Path, also: tuple[str, ...]) -> None:
     folder = tmp_path / "tape"
     keys: list[str] = []
 
@@ -158,7 +159,7 @@ def test_no_key_is_on_tape_also_when_the_server_repeats_it(tmp_path: Path) -> No
     seen = talk(
         server,
         *("--say", "hello", "--speaker", "none", "--json", "--max-minutes", "0.1"),
-        *("--key-env", "MY_KEY", "--tape", str(folder)),
+        *("--key-env", "MY_KEY", "--tape", str(folder), *also),
         env={"MY_KEY": SECRET},
     )
     assert keys

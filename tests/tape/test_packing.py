@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from tests.tape.talk import Recording, small_talk
 from tests.tape.test_replay import replayed
 
@@ -36,6 +38,20 @@ def test_a_damaged_tape_is_not_packed(tmp_path: Path) -> None:
     with pytest.raises(VivaError, match="damaged"):
         pack(tmp_path)
     assert (tmp_path / parts.MICROPHONE).exists()
+
+
+def test_voices_of_many_blocks_are_packed_whole(tmp_path: Path) -> None:
+    talk = Recording(tmp_path)
+    talk.open()
+    for second in range(25):
+        talk.hears(1000 + second, 50)
+    talk.close()
+    with wave.open(str(tmp_path / "microphone.wav")) as wav:
+        before = wav.readframes(wav.getnframes())
+    pack(tmp_path)
+    after, rate = soundfile.read(tmp_path / "microphone.flac", dtype="int16")
+    assert (after.tobytes(), rate) == (before, 24_000)
+    assert len(after) == 25 * 24_000
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit for files there")

@@ -92,7 +92,7 @@ def test_what_cut_a_reply_is_said(cut_by: CutBy, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ms", "words"), [(0, "nothing was"), (49, "nothing was"), (50, "0.1 s were"), (1_240, "1.2 s were")]
+    ("ms", "words"), [(0, "none of it was"), (49, "none of it was"), (50, "0.1 s were"), (1_240, "1.2 s were")]
 )
 def test_how_much_was_heard_of_a_cut_reply_is_said(ms: int, words: str) -> None:
     assert (

@@ -115,7 +115,8 @@ def _world(
     from vivavoce.choose import Flags  # noqa: PLC0415  # `viva --help` needs none of it
     from vivavoce.doctor.world import World  # noqa: PLC0415  # as above
 
-    away = brain.startswith(("http://", "https://"))  # then --key-env is its key, as in `viva talk`
+    # then --key-env is its key, as in `viva talk`
+    away = brain.startswith(("http://", "https://")) and "://" not in server
     return World(
         environment=dict(os.environ),
         flags=Flags(server, preview, model, transcription_model, None if away else key_env, recogniser),

@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
 MODEL = "base"
 """The only model whose encoder was learned from (bench/bargein_train_words.py)."""
-_FETCH = f"pip install 'vivavoce[offline]', then viva models fetch {MODEL}"
 
 
 def ear_for(
     wish: Literal["auto", "at-once", "confirmed"],
     *,
     obeys: bool,
-    listens: bool,
+    closed: str,
     clear: bool,
     far: bool,
     tell: Callable[[str], None],
@@ -31,7 +30,7 @@ def ear_for(
     Args:
         wish: `--barge-in`. With `auto` there is a detector only where it has its second ear, a clear sound and such a server.
         obeys: the server is known to leave cutting and answering to us; another may answer a first turn twice.
-        listens: the microphone is open all the time.
+        closed: what interrupts where the microphone is not open all the time; "" where it is.
         clear: microphone and speaker are sound cards, and the echo is cancelled; behind a mere gate the detector misses too much.
         far: the server is another program: the second ear loads while we connect, which is waiting. Else it loads with the first
             sound: beside the offline engine's own models it made the talk begin 0.4 to 1 s later, on two busy cores.
@@ -42,49 +41,55 @@ def ear_for(
     """
     if wish == "at-once":
         return None
-    if wish == "auto" and (why := _left_to_the_server(obeys=obeys, listens=listens, clear=clear)):
-        tell(f"Barge-in: the server decides: {why}.")
-        return None
-    if not listens:
+    if closed and wish == "confirmed":
         raise BadSettings(
             "--barge-in confirmed needs a microphone that is always open: leave --push-to-talk and --mic none out."
         )
+    lacking = _lacking()
+    if wish == "auto" and (why := _left_to_others(closed, obeys=obeys, clear=clear, lacking=lacking)):
+        tell(f"Barge-in: {why}.")
+        return None
     second = second_ear()
-    if second is None:
-        if wish == "auto":
-            tell(f"Barge-in: the server decides: for words told from coughs here, {_FETCH}.")
-            return None
-        tell(f"Without its second ear the detector of barge-ins errs more often: {_FETCH}.")
-    elif far:
+    if lacking:
+        tell(f"Without its second ear the detector of barge-ins errs more often: {lacking}.")
+    elif far and second:
         second.wake()
-    tell("Barge-in: a sound over a reply pauses it, words stop it.")
+    unless = "" if obeys else ", unless this server answers by itself"
+    tell(f"Barge-in: decided on this machine: a sound over a reply pauses it, words stop it{unless}.")
     from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  numpy, which a typed talk does not need
 
     return BargeInDetector(second)
 
 
-def _left_to_the_server(*, obeys: bool, listens: bool, clear: bool) -> str | None:
-    """Why `auto` does not judge here, whatever model there is."""
-    if not listens:
-        return "the microphone is not always open"
+def _left_to_others(closed: str, *, obeys: bool, clear: bool, lacking: str | None) -> str | None:
+    """What interrupts, with `auto`, where it is not decided here."""
+    if closed:
+        return closed
     if not obeys:
-        return "whether this one leaves that to us is not known"
-    return (
-        None if clear else "only where sound cards are used and their echo is cancelled can words be told from coughs"
-    )
+        return "the server decides: whether this one would leave it to us is not known"
+    if not clear:
+        return "the server decides: auto needs microphone and loudspeaker of this machine, their echo cancelled or --echo off"
+    return f"the server decides: to have words told from coughs on this machine, {lacking}" if lacking else None
 
 
 def second_ear() -> Later | None:
     """Words told from other sounds by the recogniser's encoder; None where that is not installed, or its model not here."""
-    from vivavoce.engine.models import registry  # noqa: PLC0415  only where somebody is listened to
-    from vivavoce.engine.models.weights import Weights  # noqa: PLC0415  as above
-
-    installed = importlib.util.find_spec("ctranslate2") and importlib.util.find_spec("tokenizers")
-    if not installed or not Weights().present(registry.named(MODEL)):
+    if _lacking():
         return None
     from vivavoce.devices.barge_words import Later  # noqa: PLC0415  numpy
 
     return Later(_loaded)
+
+
+def _lacking() -> str | None:
+    """What to do to have the second ear; None where all is here."""
+    from vivavoce.engine.models import registry  # noqa: PLC0415  only where somebody is listened to
+    from vivavoce.engine.models.weights import Weights  # noqa: PLC0415  as above
+
+    fetch = f"viva models fetch {MODEL}"
+    if not (importlib.util.find_spec("ctranslate2") and importlib.util.find_spec("tokenizers")):
+        return f"pip install 'vivavoce[offline]', then {fetch}"
+    return None if Weights().present(registry.named(MODEL)) else fetch
 
 
 def _loaded() -> WordsEar:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 from rich.console import Console
 from rich.table import Table
@@ -10,7 +12,7 @@ from vivavoce.engine.models import registry
 from vivavoce.engine.models.progress import megabytes
 from vivavoce.engine.models.weights import Weights, folder
 
-_UNFOLDED = 200
+_ENDLESS = 10_000
 
 
 @click.group()
@@ -37,8 +39,8 @@ def list_models() -> None:
             )
         table.add_row(model.name, here, megabytes(model.size), model.licence, source, model.what)
     console = Console()
-    if not console.is_terminal:
-        console.width = _UNFOLDED  # one model stays one line
+    if not sys.stdout.isatty():
+        console.width = console.measure(table, options=console.options.update(width=_ENDLESS)).maximum  # a line a model
     console.print(table)
 
 

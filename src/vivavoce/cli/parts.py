@@ -53,15 +53,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     Raises:
         VivaError: one of its kinds, when a wish cannot be granted.
     """
-    flags = choose.Flags(
-        server=wishes.server,
-        preview=wishes.preview,
-        model=wishes.model,
-        transcription_model=wishes.transcription_model,
-        key_env=None if _brain_is_away(wishes) else wishes.key_env,
-        recogniser=wishes.recogniser,
-    )
-    choice = choose.choose(environment, flags, offline_installed=_offline_installed())
+    choice = _choice(wishes, environment)
     for line in choice.lines:
         _announce(screen, line)
     toolbox = _toolbox(wishes, screen, started)
@@ -80,7 +72,10 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         speaker = _speaker(wishes.speaker, [line.name for line in lines if isinstance(line, Recording)])
         opened.push_async_callback(speaker.close)
         for line in without_effect(
-            wishes, offline=choice.kind == "offline", cards=_cards(microphone, speaker) is not None
+            wishes.given,
+            offline=choice.kind == "offline",
+            heard=not isinstance(microphone, MemoryMicrophone),
+            cards=_cards(microphone, speaker) is not None,
         ):
             _announce(screen, line)
         rung = _keep_echo_out(wishes, screen, microphone, speaker)
@@ -116,6 +111,21 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         button=button,
         ear=ear,
     )
+
+
+def _choice(wishes: Wishes, environment: Mapping[str, str]) -> choose.Choice:
+    """Which server. `--key-env` is the key for it; where the engine answers with a brain that is elsewhere, the key for that."""
+    flags = choose.Flags(
+        server=wishes.server,
+        preview=wishes.preview,
+        model=wishes.model,
+        transcription_model=wishes.transcription_model,
+        recogniser=wishes.recogniser,
+    )
+    choice = choose.choose(environment, flags, offline_installed=_offline_installed())
+    if wishes.key_env is None or (choice.kind == "offline" and _brain_is_away(wishes)):
+        return choice
+    return choose.choose(environment, replace(flags, key_env=wishes.key_env), offline_installed=_offline_installed())
 
 
 def _offline_installed() -> bool:
@@ -339,11 +349,18 @@ def _ear(
     return ear_for(
         wishes.barge_in,
         obeys=choice.kind in {"openai", "azure", "offline"},
-        listens=not (wishes.push_to_talk or isinstance(microphone, MemoryMicrophone)),
+        closed=_closed(wishes, microphone),
         clear=rung in {"cancel", "off"},
         far=choice.kind != "offline",
         tell=lambda line: _announce(screen, line),
     )
+
+
+def _closed(wishes: Wishes, microphone: Microphone) -> str:
+    """What interrupts where the microphone is not open all the time; "" where it is."""
+    if wishes.push_to_talk:
+        return "your key interrupts"
+    return "nobody is heard, a typed line interrupts" if isinstance(microphone, MemoryMicrophone) else ""
 
 
 def _cards(microphone: Microphone, speaker: Speaker) -> tuple[SoundCardMicrophone, SoundCardSpeaker] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
 from vivavoce.errors import VivaError
 
@@ -36,7 +37,12 @@ TERMINATED = 143
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The command line of `viva talk`. `turns` are `--mic` and `--say` in the order in which they were given."""
+    """The command line of `viva talk`.
+
+    Attributes:
+        turns: `--mic` and `--say` in the order in which they were given.
+        given: the names of all options that were given.
+    """
 
     server: str
     preview: bool
@@ -63,6 +69,7 @@ class Wishes:
     json: bool
     verbose: bool
     plain: bool
+    given: frozenset[str]
 
 
 class _OrderedCommand(click.Command):
@@ -164,7 +171,7 @@ class _OrderedCommand(click.Command):
     default="small",
     show_default=True,
     metavar="URL|PATH|small|medium",
-    help="Language model of the offline engine.",
+    help="Language model of the offline engine; your own file of such a name is ./small.",
 )
 @click.option(
     "--recogniser",
@@ -186,7 +193,8 @@ def talk(ctx: click.Context, /, **given: object) -> None:
     """
     given.pop("mic")
     given.pop("say")
-    wishes = Wishes(turns=ctx.meta["turns"], **given)  # type: ignore[arg-type]  # click made them what the options say
+    named = frozenset(name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+    wishes = Wishes(turns=ctx.meta["turns"], given=named, **given)  # type: ignore[arg-type]  # click made them what the options say
     from vivavoce.cli.screens import failed, screen  # noqa: PLC0415  # `viva --help` needs none of it
 
     started = time.monotonic()

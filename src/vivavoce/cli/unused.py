@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
 
-if TYPE_CHECKING:
-    from vivavoce.cli.talk import Wishes
-
-_BRAIN, _RECOGNISER = "small", "base"  # what `viva talk` has where nothing is given
+_TURNS = ("silence", "threshold", "semantic")
 
 
-def without_effect(wishes: Wishes, *, offline: bool, cards: bool) -> Iterator[str]:
+def without_effect(given: Collection[str], *, offline: bool, heard: bool, cards: bool) -> Iterator[str]:
     """A sentence for each such option.
 
     Args:
-        wishes: the command line.
+        given: the names of the options on the command line, as `Wishes` has them.
         offline: the offline engine answers.
+        heard: there is a microphone, or a recording that speaks.
         cards: microphone and speaker are sound cards.
     """
-    for option, given, why in (*_of_the_server(wishes, offline=offline), *_of_the_turns(wishes)):
-        if given:
-            yield f"{option} changes nothing here: {why}."
-    if wishes.echo != "auto" and (wishes.push_to_talk or not cards):
-        why = "with --push-to-talk it is not heard" if cards else "there is no sound card that could bring it back"
-        yield f"--echo {wishes.echo} changes nothing here: the assistant's voice is what it keeps out, and {why}."
+    reasons = {**_of_the_server(given, offline=offline), **_of_the_turns(given, heard=heard)}
+    if "push_to_talk" in given:
+        reasons["echo"] = "your key silences the assistant while you speak"
+    elif not cards:
+        reasons["echo"] = "echo comes of a microphone and a loudspeaker of this machine, and there are not both"
+    if "json" in given:
+        reasons["plain"] = "--json writes objects, not lines"
+    for name, why in reasons.items():
+        if name in given:
+            yield f"--{name.replace('_', '-')} changes nothing here: {why}."
 
 
-def _of_the_server(wishes: Wishes, *, offline: bool) -> Iterator[tuple[str, bool, str]]:
-    if offline:
-        yield "--voice", wishes.voice is not None, "the offline engine has one voice"
-        yield "--model", wishes.model is not None, "the offline engine's language model is chosen with --brain"
-        yield "--noise-reduction", wishes.noise_reduction in {"near", "far"}, "the offline engine has none"
-    else:
-        why = "it is for the offline engine, and a server answers"
-        yield "--brain", wishes.brain != _BRAIN, why
-        yield "--recogniser", wishes.recogniser != _RECOGNISER, why
+def _of_the_server(given: Collection[str], *, offline: bool) -> dict[str, str]:
+    if not offline:
+        return dict.fromkeys(("brain", "recogniser"), "it is for the offline engine, and a server answers")
+    reasons = {
+        "voice": "the offline engine has one voice",
+        "model": "the language model of the offline engine is chosen with --brain",
+        "transcription_model": "what the offline engine hears with is chosen with --recogniser",
+        "noise_reduction": "the offline engine has none",
+    }
+    if not {"silence", "threshold"} & set(given):  # whose place it takes, with a silence of its own
+        reasons["semantic"] = "the offline engine goes by silence"
+    return reasons
 
 
-def _of_the_turns(wishes: Wishes) -> Iterator[tuple[str, bool, str]]:
-    if not (wishes.push_to_talk or wishes.semantic):
-        return
-    why = "your key ends a turn" if wishes.push_to_talk else "with --semantic your words end a turn"
-    yield "--silence", wishes.silence is not None, why
-    yield "--threshold", wishes.threshold is not None, why
-    yield "--semantic", wishes.semantic and wishes.push_to_talk, why
+def _of_the_turns(given: Collection[str], *, heard: bool) -> dict[str, str]:
+    if not heard:
+        return dict.fromkeys((*_TURNS, "noise_reduction"), "nobody is heard")
+    if "push_to_talk" in given:
+        return dict.fromkeys(_TURNS, "your key begins and ends a turn")
+    return dict.fromkeys(("silence", "threshold"), "--semantic takes its place") if "semantic" in given else {}

@@ -25,7 +25,7 @@ def pack(folder: str | os.PathLike[str]) -> tuple[int, int]:
     """Replace every WAV file of the tape; one that is FLAC stays. How many bytes they had, and have.
 
     Raises:
-        BadSettings: this is no tape, or it cannot be written.
+        BadSettings: this is no tape, or it cannot be written; each voice is there then, as WAV or as FLAC.
         VivaError: the tape is damaged; nothing was changed.
     """
     with TapeReader(folder) as tape:
@@ -52,6 +52,8 @@ def _packed(wav: Path) -> Path:
         with wav.open("rb") as sound, soundfile.SoundFile(draft, "w", RATE_HZ, 1, "PCM_16", format="FLAC") as out:
             for block in _blocks(sound):
                 out.write(block)
+        with draft.open("rb+") as written:
+            os.fsync(written.fileno())  # some disks say only now that they are full
         _compare(wav, draft)
         draft.replace(flac)
     except BaseException:

@@ -152,7 +152,7 @@ _FAREWELLS: Mapping[str, str] = {
 
 
 def _heard(ms: int) -> str:
-    return f"{ms / 1000:.1f} s were" if ms >= _LEAST_SHOWN_MS else "nothing was"
+    return f"{ms / 1000:.1f} s were" if ms >= _LEAST_SHOWN_MS else "none of it was"
 
 
 def _spoken(value: object) -> str:
