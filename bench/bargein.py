@@ -44,7 +44,7 @@ from vivavoce.session.bargein import Judged
 NONE = ("backchannel", "cough", "laugh", "vocal", "noise")
 APART = ("agreement", "cry")  # rows of their own, in neither share
 MS = 10
-LATE = 4  # frames until the second ear has answered
+LATE = 8  # frames until the second ear has answered
 HOLD_MS, SILENT_MS = 80, 350
 LOUD_DB = -30.0  # the weakest person in bench/echo.py
 EFFECTS = ("megaglest", "boswars")  # spirits, giants, radios

@@ -1,14 +1,15 @@
 """Trains what lies behind the recogniser's encoder in devices/barge_words.py, on the scenes of bench/bargein_scenes.py.
 
-    python -m bench.bargein_train_words [--heads 3] [--to src/vivavoce/devices/bargein_words.npz]
+    python -m bench.bargein_train_words [--heads 2] [--to src/vivavoce/devices/bargein_words.npz]
 
 (needs `pip install torch scipy`, the extra `offline` and its model `base`; first bench.bargein_sources and
 bench.bargein_unheard, then bench.bargein_scenes for train, more, further and dev. What the encoder makes of each sound is kept
 beside the scenes: 60 kB for each moment, gigabytes in all.)
 
 Each labelled sound is heard at five moments, from a quarter of a second after it began (give or take, as the detector is late)
-to its end; so is what echo control lets through of the assistant. Sounds that agree in words ("yeah") are left out. Of the
-dev set it keeps the best pass.
+to its end; so is what echo control lets through of the assistant. Learned from are the last of these and half of the others,
+most at another speed, a fifth slower to a fifth faster, as if other people had made them. Sounds that agree in words ("yeah")
+are left out. Of the dev set, all of it as it is, it keeps the best pass.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ from __future__ import annotations
 import argparse
 import importlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import samplerate
 from bench.bargein_scenes import Event, Stream, kept_streams, scenes_of
 from bench.bargein_sources import FOLDER, TRAINING
 from numpy.typing import NDArray
 from tests.devices.acoustics import to_bytes
 
-from vivavoce.devices.barge_sound import FRAME
-from vivavoce.devices.barge_words import BEFORE, MOST_ROWS, WIDTH, rows, window
+from vivavoce.devices.barge_sound import FRAME, Sound
+from vivavoce.devices.barge_words import BEFORE, MOST_ROWS, MOST_S, WIDTH, WINDOW_S, rows, window
 from vivavoce.devices.bargein import BargeInDetector, Second
 from vivavoce.engine.models.choose import open_recogniser
 from vivavoce.engine.models.whisper import Whisper
@@ -43,9 +45,12 @@ KINDS = ("speech", "backchannel", "cough", "laugh", "vocal", "noise")
 _SEEN, _KNOWN = 96, 64
 _NEAR = RATE_HZ // 20
 _QUIET_S = 0.14  # after which the detector takes a sound to be over
+_LEFT_OUT, _UNCHANGED = 0.55, 0.3  # shares of the moments
+_FASTEST = 0.21  # natural logarithm of a speed
+Moment = tuple[int, int, bool]
 
 
-def moments(stream: Stream, event: Event, random: np.random.Generator) -> Iterator[tuple[int, int, bool]]:
+def moments(stream: Stream, event: Event, random: np.random.Generator) -> Iterator[Moment]:
     """(where the detector hears it begin, now, whether it is over), in samples."""
     late_s = random.uniform(-0.02, 0.09) if random.random() < 0.85 else random.uniform(0.09, 0.45)
     begin = max(event.begin + round(late_s * RATE_HZ), BEFORE)
@@ -71,9 +76,28 @@ def leaks(stream: Stream) -> list[Event]:
     return out
 
 
-def heard(path: Path) -> tuple[Tensor, Tensor]:
+def learned_from(
+    every: Sequence[Moment], random: np.random.Generator, *, augment: bool
+) -> Iterator[tuple[int, int, bool, float]]:
+    """Moments and speeds: the last of a sound, half of the others; most at another speed, as of another person."""
+    for n, moment in enumerate(every):
+        if augment and n + 1 < len(every) and random.random() < _LEFT_OUT:
+            continue
+        changed = augment and random.random() > _UNCHANGED
+        yield *moment, float(np.exp(random.uniform(-_FASTEST, _FASTEST))) if changed else 1.0
+
+
+def at_speed(sound: Sound, speed: float) -> Sound:
+    """1.2: a fifth faster, shorter and higher. What is before the sound changes too, as where the detector is early or late."""
+    if speed == 1:
+        return sound
+    found: Sound = samplerate.resample(sound.astype(np.float32), 1 / speed, "sinc_fastest")
+    return found[: round(MOST_S * RATE_HZ)]
+
+
+def heard(path: Path, *, augment: bool) -> tuple[Tensor, Tensor]:
     """Of all moments of a file: (n, MOST_ROWS, WIDTH) and (n, 5): words, rows, seconds, over, number of the event."""
-    ready = path.parent / f"words-{path.name}"
+    ready = path.parent / f"words-{WINDOW_S:g}s-{'some' if augment else 'all'}-{path.name}"
     if not ready.is_file():
         encoder, random = open_recogniser("base"), np.random.default_rng(3)
         if not isinstance(encoder, Whisper):
@@ -86,11 +110,12 @@ def heard(path: Path) -> tuple[Tensor, Tensor]:
                 number += 1
                 if event.kind not in KINDS:
                     continue
-                for begin, now, over in moments(stream, event, random):
-                    sound = stream.sound[begin - BEFORE : now]
+                every = list(moments(stream, event, random))
+                for begin, now, over, speed in learned_from(every, random, augment=augment):
+                    sound = at_speed(stream.sound[begin - BEFORE : now], speed)
                     seen = rows(encoder.encode(window(sound)), len(sound))
                     found.append(np.pad(seen, ((0, MOST_ROWS - len(seen)), (0, 0))).astype(np.float16))
-                    facts.append((event.kind == "speech", len(seen), (now - begin) / RATE_HZ, over, number))
+                    facts.append((event.kind == "speech", len(seen), (now - begin) / RATE_HZ / speed, over, number))
         np.savez(ready, rows=np.stack(found), facts=np.array(facts, np.float32))
     with np.load(ready) as file:
         return torch.from_numpy(file["rows"]), torch.from_numpy(file["facts"])
@@ -145,7 +170,7 @@ def marked(net: Net, heard: Tensor, facts: Tensor) -> tuple[float, str]:
 
 
 def all_heard(folder: Path, *splits: str) -> tuple[Tensor, Tensor]:
-    found, facts = zip(*(heard(path) for path in scenes_of(folder, *splits)), strict=True)
+    found, facts = zip(*(heard(path, augment="dev" not in splits) for path in scenes_of(folder, *splits)), strict=True)
     return torch.cat(found), torch.cat(facts)
 
 
@@ -178,8 +203,8 @@ def trained(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--passes", type=int, default=7)
-    parser.add_argument("--heads", type=int, default=3)
+    parser.add_argument("--passes", type=int, default=26)
+    parser.add_argument("--heads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--with-dev", action="store_true", help="learn from the dev set too; the last pass is kept")
     parser.add_argument("--threads", type=int, default=1)

@@ -21,6 +21,7 @@ from vivavoce.devices.barge_words import (
     BEFORE,
     HEAR_RATE_HZ,
     MOST_ROWS,
+    MOST_S,
     WIDTH,
     WINDOW_S,
     Later,
@@ -190,13 +191,20 @@ def test_a_word_after_a_sound_that_was_speech_goes_with_it() -> None:
 
 def test_what_goes_on_while_its_last_verdict_is_waited_for_is_no_new_sound() -> None:
     said = [*[SOUND_ON] * (SECOND.last + 5), *[STILL] * 3, *[SOUND_ON] * 10, *[STILL] * 60]
-    judged = _judged(BargeInDetector(Told([0.5, 0.5, 0.5, 0.5, 0.01], late=30)), said)
+    judged = _judged(BargeInDetector(Told([0.5, 0.5, 0.01], late=30)), said)
     assert [verdict for _, verdict in judged] == [Judged.SOUND, Judged.NOTHING]
+
+
+def test_a_slow_ear_is_not_asked_on_while_it_judges_but_for_what_decides() -> None:
+    ear = Told([0.5, 0.5, 0.99], late=30)
+    judged = _judged(BargeInDetector(ear), [SOUND_ON] * (SECOND.last + 40))
+    assert [len(sound) // FRAME for sound, _ in ear.asked] == [BEFORE // FRAME + 1 + n for n in (25, 60, SECOND.last)]
+    assert judged[1] == (SECOND.last + 30, Judged.SPEECH)
 
 
 def test_what_begins_after_the_end_of_a_long_sound_whose_verdict_is_waited_for_is_a_new_one() -> None:
     said = [*[SOUND_ON] * (SECOND.last + 2), *[STILL] * LIMITS.quiet, *[SOUND_ON] * 30, *[STILL] * 60]
-    judged = _judged(BargeInDetector(Told([0.5, 0.5, 0.5, 0.5, 0.01, 0.99], late=20)), said)
+    judged = _judged(BargeInDetector(Told([0.5, 0.5, 0.5, 0.01, 0.99], late=20)), said)
     assert [verdict for _, verdict in judged] == [Judged.SOUND, Judged.NOTHING, Judged.SOUND, Judged.SPEECH]
 
 
@@ -248,8 +256,10 @@ def test_the_window_is_the_sound_at_16_khz_with_silence_behind_it() -> None:
     assert not made[HEAR_RATE_HZ:].any()
 
 
-def test_a_longer_sound_than_the_window_is_cut() -> None:
-    assert window(np.ones(3 * RATE_HZ)).shape == (round(WINDOW_S * HEAR_RATE_HZ),)
+def test_no_more_of_a_sound_is_heard_than_the_longest() -> None:
+    made = window(np.ones(3 * RATE_HZ))
+    assert not made[round(MOST_S * HEAR_RATE_HZ) :].any()
+    assert made[: round(MOST_S * HEAR_RATE_HZ)].all()
 
 
 @pytest.mark.parametrize(("after_s", "count"), [(0.0, 5), (0.25, 17), (1.0, 55), (1.2, MOST_ROWS)])

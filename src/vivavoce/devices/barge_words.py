@@ -1,8 +1,9 @@
 """Words or not, by the hearing half of a speech recogniser: the second opinion on a sound over a reply.
 
-The encoder of Whisper (`base`) hears up to 1.6 s at once and makes a row of 512 numbers of each 20 ms; what it learned from
-a great many voices tells words from a laugh, a hum or a bell far better than a network can that was trained on a few hours.
-Behind it lie some small heads that were trained alike, by bench/bargein_train_words.py, and whose mean is the answer.
+The encoder of Whisper (`base`) hears up to 1.6 s at once, and silence behind it, as the recogniser gives it, and makes a row of
+512 numbers of each 20 ms; what it learned from a great many voices tells words from a laugh, a hum or a bell far better than a
+network can that was trained on a few hours. Behind it lie some small heads that were trained alike, by
+bench/bargein_train_words.py, and whose mean is the answer.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 Numbers = NDArray[np.float32]
-WINDOW_S = 1.6
+MOST_S = 1.6
+"""Of a sound that is heard at once, `BEFORE` included."""
+WINDOW_S = 6.0
+"""What the encoder is given: the rest is silence, without which it makes less of a short sound."""
 BEFORE = round(0.4 * RATE_HZ)
 """Samples of the window before the sound began."""
 HEAR_RATE_HZ = 16000
@@ -36,15 +40,19 @@ ROW_S = 0.02
 _SKIPPED = round(0.3 / ROW_S)  # rows before the sound that are not looked at
 MOST_ROWS = 60
 WIDTH = 512
-_MOST = 30.0
+_MOST_ODDS = 30.0
 _LEAVES_WITHIN_S = 3.0
 
 
 def window(sound: Sound) -> Numbers:
-    """The sound, from `BEFORE` samples before it began to now, 24 kHz -> `WINDOW_S` at 16 kHz, silence behind it."""
+    """What the encoder is given of a sound, from `BEFORE` samples before it began to now: 24 kHz -> `WINDOW_S` at 16 kHz.
+
+    It begins with the sound, at most `MOST_S` of it; behind that is silence.
+    """
     out: Numbers = np.zeros(round(WINDOW_S * HEAR_RATE_HZ), np.float32)
-    found = samplerate.resample(sound.astype(np.float32), HEAR_RATE_HZ / RATE_HZ, "sinc_fastest")[: len(out)]
-    out[: len(found)] = found
+    found = samplerate.resample(sound.astype(np.float32), HEAR_RATE_HZ / RATE_HZ, "sinc_fastest")
+    heard = found[: round(MOST_S * HEAR_RATE_HZ)]
+    out[: len(heard)] = heard
     return out
 
 
@@ -108,19 +116,13 @@ class WordsEar:
         """0 to 1.
 
         Args:
-            sound: 24 kHz, full scale 1, from `BEFORE` samples before it began to now, at most `WINDOW_S`.
+            sound: 24 kHz, full scale 1, from `BEFORE` samples before it began to now, at most `MOST_S`.
             over: it is over; else it goes on.
         """
-        return self.of_rows(
-            rows(self._encoder.encode(window(sound)), len(sound)), (len(sound) - BEFORE) / RATE_HZ, over=over
-        )
-
-    def of_rows(self, heard: Numbers, seconds: float, *, over: bool) -> float:
-        """The same, of what the encoder made of it, `seconds` since it began."""
-        scaled = (heard - self._mean) / self._spread
-        facts = np.array((seconds, over), np.float32)
+        scaled = (rows(self._encoder.encode(window(sound)), len(sound)) - self._mean) / self._spread
+        facts = np.array(((len(sound) - BEFORE) / RATE_HZ, over), np.float32)
         found = np.mean([head.of(scaled, facts) for head in self._heads])
-        return float(1 / (1 + np.exp(-np.clip(found, -_MOST, _MOST))))
+        return float(1 / (1 + np.exp(-np.clip(found, -_MOST_ODDS, _MOST_ODDS))))
 
 
 @dataclass(slots=True, eq=False)
@@ -131,7 +133,7 @@ class _Question:
 
 
 class Later:
-    """The same beside what else goes on, on a thread of its own: asked now, answered in some 20 ms.
+    """The same beside what else goes on, on a thread of its own: asked now, answered in some 50 ms.
 
     The thread lasts from `wake` to `close`, and with it what was loaded. It is a daemon, so that nobody must close it; but whoever
     leaves the program waits, for 3 s at most, until it has ended what it is about: Python kills a daemon where it comes back from

@@ -22,11 +22,11 @@ import numpy as np
 
 from vivavoce.devices.barge_net import Listener
 from vivavoce.devices.barge_sound import FRAME, Sound
-from vivavoce.devices.barge_words import BEFORE, WINDOW_S
+from vivavoce.devices.barge_words import BEFORE, MOST_S
 from vivavoce.pcm import RATE_HZ
 from vivavoce.session.bargein import Judged
 
-_KEPT = round(WINDOW_S * RATE_HZ) // FRAME
+_KEPT = round(MOST_S * RATE_HZ) // FRAME
 _LEAST = 1e-3
 
 
@@ -101,7 +101,7 @@ class Second:
     """The same for the second ear: when it is asked, and what of its answer counts.
 
     Attributes:
-        asks: what it is asked, in the order of their frames.
+        asks: what it is asked, in the order of their frames, where it is not busy with the one before.
         last: frames after the beginning at which it is asked for the last time; then, and when the sound is over, it must decide.
         decides: as likely as that is speech where it must decide.
         network: what the network says of the sound on the average (log odds) counts so much beside the answer's.
@@ -114,7 +114,7 @@ class Second:
 
     asks: tuple[Ask, ...] = (Ask(25, 0.9, 0.0), Ask(40, 0.9, 0.01), Ask(60, 0.85, 0.02), Ask(80, 0.8, 0.05))
     last: int = 100
-    decides: float = 0.6
+    decides: float = 0.3
     network: float = 0.5
     surely_not: float = 0.005
     patience: int = 6
@@ -369,7 +369,7 @@ class BargeInDetector:
         limits, going = self._second_limits, self._going
         over = self._quiet >= self._limits.quiet
         ask = next((ask for ask in limits.asks if ask.after == going.frames), None)
-        if over or ask or going.frames == limits.last:
+        if over or going.frames == limits.last or (ask and not going.open):  # only what decides takes another's place
             going.open, going.asked, going.over = True, None if over else ask, over
             going.put = True
             second.ask(self._since_before(going.frames), over=over)
