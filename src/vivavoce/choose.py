@@ -146,7 +146,7 @@ def _check_flags(flags: Flags, kind: str) -> None:
         )
     if flags.key_env and kind in {"openai", "azure", "offline"}:
         raise BadSettings(
-            f"--key-env goes with --server URL, the server is {kind}: leave --key-env out,"
+            f"--key-env goes with --server URL, or offline with --brain URL; the server is {kind}: leave --key-env out,"
             f" the key for OpenAI is read from {OPENAI_KEY}, the one for Azure from {AZURE_KEY}."
         )
 

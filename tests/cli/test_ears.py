@@ -90,7 +90,7 @@ def test_confirmed_with_a_server_of_which_nothing_is_known_promises_no_more_than
 
 
 def test_confirmed_needs_an_open_microphone() -> None:
-    with pytest.raises(BadSettings, match="leave --push-to-talk and --mic none out"):
+    with pytest.raises(BadSettings, match="leave --push-to-talk, --mic none, and --say without --mic FILE out"):
         asked("confirmed", closed="your key interrupts")
 
 

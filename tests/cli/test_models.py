@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from vivavoce.cli.models import models
@@ -23,6 +24,12 @@ def test_the_list_names_every_model_with_licence_and_whether_it_is_here(tmp_path
     assert " no " in lines["base"]
     assert "Systran/faster-whisper-base" in lines["base"]
     assert "491 MB" in lines["small"]
+
+
+@pytest.mark.models
+def test_a_model_that_a_package_brings_is_here_with_the_package(tmp_path: Path) -> None:
+    lines = CliRunner().invoke(models, ["list"], env={"VIVA_MODELS": str(tmp_path)}).output.splitlines()
+    assert next(line for line in lines if line.startswith("heart")).split()[1] == "yes"
 
 
 def test_in_a_pipe_one_model_is_one_line_however_narrow_the_terminal_is(tmp_path: Path) -> None:

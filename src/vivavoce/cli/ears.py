@@ -43,7 +43,8 @@ def ear_for(
         return None
     if closed and wish == "confirmed":
         raise BadSettings(
-            "--barge-in confirmed needs a microphone that is always open: leave --push-to-talk and --mic none out."
+            "--barge-in confirmed needs a microphone that is always open, or a recording: leave --push-to-talk, --mic none, "
+            "and --say without --mic FILE out."
         )
     lacking = _lacking()
     if wish == "auto" and (why := _left_to_others(closed, obeys=obeys, clear=clear, lacking=lacking)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 
 import click
@@ -29,7 +30,9 @@ def list_models() -> None:
         table.add_column(title, justify="right" if title == "size" else "left", overflow="fold")
     for model in registry.known():
         if model.package:
-            here, source = "with the extra", f"package {model.package}"
+            module = model.files[0].members[0].path.partition("/")[0]
+            here = "yes" if importlib.util.find_spec(module) else "with the extra"
+            source = f"package {model.package}"
         else:
             here = "yes" if weights.present(model) else "no"
             source = (

@@ -103,7 +103,9 @@ class _OrderedCommand(click.Command):
 )
 @click.option("--instructions", metavar="TEXT|@FILE", help="What the assistant is told to be.")
 @click.option("--transcription-model", metavar="M", help="Who writes down what you say; on Azure a deployment.")
-@click.option("--key-env", metavar="NAME", help="Send the key in this variable to --server URL.")
+@click.option(
+    "--key-env", metavar="NAME", help="Send the key in this variable to --server URL, or offline to --brain URL."
+)
 @click.option(
     "--mic",
     multiple=True,
@@ -150,8 +152,8 @@ class _OrderedCommand(click.Command):
     default="at-once",
     show_default=True,
     help="What stops the assistant: every sound that the server takes for speech; or only what is confirmed to be words, "
-    "while a cough or an 'mm-hm' only holds it for a moment; auto confirms on a sound card whose echo is cancelled, "
-    "where the model `base` is here.",
+    "while a cough or an 'mm-hm' only holds it for a moment; auto confirms on sound cards, their echo cancelled or "
+    "--echo off, where the model `base` is here.",
 )
 @click.option(
     "--push-to-talk", is_flag=True, help="You say when you speak: press space or Enter, and again when you are done."
