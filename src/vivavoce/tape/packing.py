@@ -56,7 +56,7 @@ def _packed(wav: Path) -> Path:
             os.fsync(written.fileno())  # some disks say only now that they are full
         _compare(wav, draft)
         draft.replace(flac)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: no half of a file stays
         draft.unlink(missing_ok=True)
         raise
     wav.unlink()
