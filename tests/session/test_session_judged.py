@@ -41,6 +41,7 @@ from vivavoce.session.happenings import (
     SpeechBegan,
     SpeechEnded,
     UserSaid,
+    Warned,
 )
 from vivavoce.session.settings import Settings, Timeouts
 
@@ -579,8 +580,10 @@ def test_a_reply_that_was_cut_for_nobody_is_taken_up_again() -> None:
     talk.says(done("R", "cancelled"))
     talk.wait(1.9)
     assert talk.words(CreateResponse) == []
+    assert talk.shown(Warned) == []
     talk.wait(0.2)
     assert len(talk.words(CreateResponse)) == 1
+    assert [warning.code for warning in talk.shown(Warned)] == ["nobody_spoke"]
 
 
 @pytest.mark.parametrize("by", ["turn", "typed", "loss", "goodbye"])
@@ -601,6 +604,7 @@ def test_a_reply_that_was_cut_for_somebody_is_not(by: str) -> None:
     talk.forget()
     talk.wait(3)
     assert talk.words(CreateResponse) == []
+    assert "nobody_spoke" not in [warning.code for warning in talk.shown(Warned)]
 
 
 # ---- a detector that is in doubt again and again; sounds that are not a turn's own

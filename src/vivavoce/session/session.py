@@ -39,6 +39,7 @@ from vivavoce.session.trouble import Weight, weigh
 
 _ECHOES = (server.ItemAdded, server.ItemCreated, server.ItemDone, server.ItemTruncated, server.ItemDeleted)
 _EXPIRED = "session_expired"
+_NOBODY_SPOKE = "The reply was stopped for a sound in which the server heard nobody; the assistant is asked to go on."
 
 
 class Session:
@@ -143,6 +144,7 @@ class Session:
         if state.barge_in.due(now):
             self._person.confirm()
         if state.barge_in.unfounded(now) and not state.farewell.reason:
+            state.warn("nobody_spoke", _NOBODY_SPOKE)
             state.ask({})
         if state.continuity.given_up(now):
             self._lifeline.give_up("no_connection", "The last try had no outcome.")
