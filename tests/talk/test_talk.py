@@ -128,7 +128,7 @@ def test_typed_turns_need_no_microphone() -> None:
     assert order == ["user", "assistant", "user", "assistant"]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_in_mid_sentence_leaves_whole_files(tmp_path: Path, number: int, code: int) -> None:
     server = NumberedServer([Answer("A long story.", 20_000)])
     out = tmp_path / "out.wav"
@@ -144,6 +144,23 @@ def test_a_signal_in_mid_sentence_leaves_whole_files(tmp_path: Path, number: int
     assert "Traceback" not in seen.err
     (reply,) = replies(wav(out))
     assert reply.samples == whole(20_000)[: len(reply.samples)]
+
+
+def test_under_nohup_a_talk_outlives_its_terminal(tmp_path: Path) -> None:
+    server = NumberedServer([Answer("Four.", 2_000)])
+    out = tmp_path / "out.wav"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what is ignored is ignored by children, too
+    try:
+        seen = talk(
+            server,
+            *("--say", "two by two", "--speaker", str(out), "--json"),
+            stop=(lambda: any(out.read_bytes()[44:]), signal.SIGHUP),
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert seen.code == 0, seen.err
+    assert seen.lines[-1]["reason"] == "script_done"
+    assert replies(wav(out))[-1].samples == whole(2_000)
 
 
 def test_the_time_one_has_set_ends_the_talk_as_wished() -> None:

@@ -126,7 +126,7 @@ def test_colour_only_wraps_lines() -> None:
 
 
 def test_any_end_has_a_sentence() -> None:
-    assert read(Ended("lost")) == "The talk is over (lost).\n"
+    assert read(Ended("lost")) == "The talk is over.\n"
 
 
 def test_sentences_that_end_without_a_space_are_lines_too() -> None:
@@ -139,5 +139,11 @@ def test_no_text_of_a_server_moves_the_cursor_or_breaks_a_line() -> None:
 
 def test_where_there_is_no_microphone_one_is_asked_to_type() -> None:
     out = io.StringIO()
-    PlainLines(out, listening=False).show(Ready("openai", "gpt", "s"), 0, 0)
+    PlainLines(out, invites="type").show(Ready("openai", "gpt", "s"), 0, 0)
     assert out.getvalue().splitlines()[1] == "Type a line when you like; to finish, just say goodbye."
+
+
+def test_where_there_is_neither_microphone_nor_keyboard_nobody_is_asked() -> None:
+    out = io.StringIO()
+    PlainLines(out, invites=None).show(Ready("openai", "gpt", "s"), 0, 0)
+    assert out.getvalue() == "Connected to openai, model gpt.\n"

@@ -17,7 +17,7 @@ import click
 
 from vivavoce import __version__, choose
 from vivavoce.cli.ears import ear_for
-from vivavoce.cli.screens import Screen
+from vivavoce.cli.screens import Screen, has_keyboard
 from vivavoce.cli.talk import Wishes
 from vivavoce.cli.unused import without_effect
 from vivavoce.devices.memory import MemoryMicrophone
@@ -58,7 +58,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         _announce(screen, line)
     toolbox = _toolbox(wishes, screen, started)
     lines = _lines(wishes)
-    if wishes.push_to_talk and (lines or ("--mic", "none") in wishes.turns or not _has_keyboard()):
+    if wishes.push_to_talk and (lines or ("--mic", "none") in wishes.turns or not has_keyboard()):
         raise BadSettings(
             "--push-to-talk needs a terminal, whose space bar is the button, and a microphone: leave --mic FILE|none and --say out."
         )
@@ -95,7 +95,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     script = Script(lines, voice, stay=devices) if lines else None
     button = presses(sys.stdin.fileno()) if wishes.push_to_talk else None
     typed_only = not lines and isinstance(microphone, MemoryMicrophone)
-    has_lines = _has_keyboard() and button is None
+    has_lines = has_keyboard() and button is None
     typed = _typed(screen, microphone, speaker, ends=typed_only) if has_lines else None
     return Parts(
         Session(settings),
@@ -130,10 +130,6 @@ def _choice(wishes: Wishes, environment: Mapping[str, str]) -> choose.Choice:
 
 def _offline_installed() -> bool:
     return all(importlib.util.find_spec(name) for name in _OFFLINE_PACKAGES)
-
-
-def _has_keyboard() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _typed(screen: Screen, microphone: Microphone, speaker: Speaker, *, ends: bool) -> AsyncIterator[str]:
@@ -274,7 +270,7 @@ def _microphone(wishes: Wishes, lines: list[Line]) -> tuple[QueuedMicrophone | N
         voice = QueuedMicrophone()
         return voice, voice
     if devices == ["none"] or (lines and not devices):
-        if not lines and not _has_keyboard():
+        if not lines and not has_keyboard():
             raise BadSettings(
                 "--mic none and no terminal to type on: nobody could say anything. Use --mic FILE or --say TEXT."
             )

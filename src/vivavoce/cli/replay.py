@@ -47,8 +47,7 @@ def replay(
             as_json=as_json,
             plain=plain,
             verbose=verbose,
-            listening=tape.listened or tape.settings.push_to_talk,
-            pressed=tape.settings.push_to_talk,
+            invites="press" if tape.settings.push_to_talk else "speak" if tape.listened else "type",
         )
         again = Replay(tape)
         wait = _no_wait if fast else _pace(speed or 1.0)

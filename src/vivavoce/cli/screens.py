@@ -12,21 +12,24 @@ import click
 from vivavoce.errors import VivaError
 from vivavoce.session.happenings import Ended, Errored
 from vivavoce.terminal.json_lines import JsonLines
-from vivavoce.terminal.plain import PlainLines
+from vivavoce.terminal.plain import Invites, PlainLines
 
 Screen = JsonLines | PlainLines
 
 
-def screen(
-    out: TextIO, *, as_json: bool, plain: bool, verbose: bool, listening: bool = True, pressed: bool = False
-) -> Screen:
-    """JSON lines, or lines for people. `listening`: there is a microphone; `pressed`: it has a button."""
+def screen(out: TextIO, *, as_json: bool, plain: bool, verbose: bool, invites: Invites | None) -> Screen:
+    """JSON lines, or lines for people (`invites`: `PlainLines`)."""
     if as_json:
         return JsonLines(out)
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="backslashreplace")  # a word the terminal cannot write must not end the talk
     colour = out.isatty() and not plain and not os.environ.get("NO_COLOR")
-    return PlainLines(out, colour=colour, verbose=verbose, listening=listening, pressed=pressed)
+    return PlainLines(out, colour=colour, verbose=verbose, invites=invites)
+
+
+def has_keyboard() -> bool:
+    """There is a terminal to type on."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def failed(error: VivaError, t: float, *, as_json: bool) -> None:

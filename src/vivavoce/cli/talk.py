@@ -32,7 +32,7 @@ _EXIT_CODES = {
     "lost": 5,
     "interrupt": 130,
 }
-TERMINATED = 143
+HUNG_UP, TERMINATED = 129, 143
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ def talk(ctx: click.Context, /, **given: object) -> None:
     given.pop("say")
     named = frozenset(name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE)
     wishes = Wishes(turns=ctx.meta["turns"], given=named, **given)  # type: ignore[arg-type]  # click made them what the options say
-    from vivavoce.cli.screens import failed, screen  # noqa: PLC0415  # `viva --help` needs none of it
+    from vivavoce.cli.screens import failed, has_keyboard, screen  # noqa: PLC0415  # `viva --help` needs none of it
 
     started = time.monotonic()
     listening = not wishes.turns or any(option == "--mic" and value != "none" for option, value in wishes.turns)
@@ -206,41 +206,48 @@ def talk(ctx: click.Context, /, **given: object) -> None:
         as_json=wishes.json,
         plain=wishes.plain,
         verbose=wishes.verbose,
-        listening=listening,
-        pressed=wishes.push_to_talk,
+        invites="press" if wishes.push_to_talk else "speak" if listening else "type" if has_keyboard() else None,
     )
     try:
-        outcome, terminated = asyncio.run(_hold(wishes, lines, started))
+        outcome, ended_by = asyncio.run(_hold(wishes, lines, started))
     except VivaError as error:
         failed(error, time.monotonic() - started, as_json=wishes.json)
         ctx.exit(error.exit_code)
+    if ended_by == HUNG_UP:
+        ctx.exit(HUNG_UP)  # there is no terminal any more to say anything on
     if outcome.error is not None and wishes.verbose and outcome.error.__cause__ is not None:
         import traceback  # noqa: PLC0415  # only for a bug, and only when asked for
 
         traceback.print_exception(outcome.error.__cause__)
     if outcome.error is not None and outcome.untold:
         click.echo(f"Error: {outcome.error}", err=True)
-    if terminated:
-        ctx.exit(TERMINATED)
+    if ended_by:
+        ctx.exit(ended_by)
     ctx.exit(outcome.error.exit_code if outcome.error else _EXIT_CODES[outcome.reason])
 
 
-async def _hold(wishes: Wishes, screen: Screen, started: float) -> tuple[Outcome, bool]:
-    """One talk; and whether a SIGTERM ended it."""
+async def _hold(wishes: Wishes, screen: Screen, started: float) -> tuple[Outcome, int | None]:
+    """One talk; and its exit code where a signal other than Ctrl-C ended it."""
     from vivavoce.cli.parts import parts_for  # noqa: PLC0415  # as above
     from vivavoce.live import Talk  # noqa: PLC0415  # as above
 
     parts = await parts_for(wishes, screen, dict(os.environ), started)
     talk_now = Talk(parts, started)  # the clock of asyncio's loops is time.monotonic
-    was_terminated = _on_signals(lambda: talk_now.leave("interrupt"))
-    return await talk_now.run(), was_terminated()
+    ended_by = _on_signals(lambda: talk_now.leave("interrupt"))
+    return await talk_now.run(), ended_by()
 
 
-def _on_signals(leave: Callable[[], None]) -> Callable[[], bool]:
-    """Ctrl-C and SIGTERM end the talk in good order; a second Ctrl-C ends the program (supervisors send SIGTERM twice)."""
+def _on_signals(leave: Callable[[], None]) -> Callable[[], int | None]:
+    """Ctrl-C, SIGTERM and a terminal that is closed end the talk in good order; a second Ctrl-C ends the program.
+
+    Supervisors send SIGTERM twice. A talk under `nohup` outlives its terminal.
+    """
     import signal  # noqa: PLC0415  # as above
 
     loop = asyncio.get_running_loop()
+    codes: dict[int, int | None] = {signal.SIGINT: None, signal.SIGTERM: TERMINATED}
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        codes[signal.SIGHUP] = HUNG_UP
     seen: list[int] = []
 
     def arrived(number: int) -> None:
@@ -249,6 +256,6 @@ def _on_signals(leave: Callable[[], None]) -> Callable[[], bool]:
             signal.signal(number, signal.SIG_DFL)
         leave()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in codes:
         signal.signal(number, lambda n, _frame: loop.call_soon_threadsafe(arrived, n))
-    return lambda: signal.SIGTERM in seen
+    return lambda: next((code for number in seen if (code := codes[number])), None)

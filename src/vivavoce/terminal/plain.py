@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import TextIO
+from typing import Literal, TextIO
 
 from vivavoce.session import happenings as told
 from vivavoce.session.happenings import CUTS, Happening
 
+Invites = Literal["speak", "press", "type"]
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]]*\s+|[。！？]|\n")  # noqa: RUF001  # the marks of Chinese and Japanese
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _LEAST_SHOWN_MS = 50  # less would be 0.0 s
@@ -28,8 +29,7 @@ class PlainLines:
         *,
         colour: bool = False,
         verbose: bool = False,
-        listening: bool = True,
-        pressed: bool = False,
+        invites: Invites | None = "speak",
     ) -> None:
         """Where the lines go.
 
@@ -37,13 +37,12 @@ class PlainLines:
             out: whole lines are written and flushed.
             colour: with ANSI colours.
             verbose: with raw JSON of errors, harmless errors, usage.
-            listening: there is a microphone.
-            pressed: it listens only between two presses of a key.
+            invites: what the person is asked to do when the talk begins; None where they can do nothing.
         """
         self._out = out
         self._colour = colour
         self._verbose = verbose
-        self._invitation = _INVITATIONS[listening, pressed]
+        self._invitation = _INVITATIONS[invites] if invites else None
         self._held = ""
         self._speaker_named = False
 
@@ -73,7 +72,8 @@ class PlainLines:
         match happening:
             case told.Ready():
                 self._line("note", f"Connected to {happening.server}, model {happening.model}.")
-                self._line("note", f"{self._invitation}; to finish, just say goodbye.")
+                if self._invitation:
+                    self._line("note", f"{self._invitation}; to finish, just say goodbye.")
             case told.Called():
                 self._line(
                     "note", f"[call] {happening.name}({_spoken(happening.arguments)}) -> {_spoken(happening.output)}"
@@ -83,7 +83,7 @@ class PlainLines:
             case told.Used() if self._verbose:
                 self._line("note", f"[usage] {json.dumps(happening.raw)}")
             case told.Ended():
-                self._line("note", _FAREWELLS.get(happening.reason, f"The talk is over ({happening.reason})."))
+                self._line("note", _FAREWELLS.get(happening.reason, "The talk is over."))
             case told.Reconnecting() | told.Reconnected() | told.Renewed():
                 self._connection(happening)
             case told.Ducked() if self._verbose:
@@ -137,15 +137,14 @@ class PlainLines:
         print(text, file=self._out, flush=True)
 
 
-_INVITATIONS: Mapping[tuple[bool, bool], str] = {
-    (True, False): "Listening. Speak when you like",
-    (True, True): "Press space or Enter, speak, and press again when you are done",
-    (False, False): "Type a line when you like",
-    (False, True): "Type a line when you like",
+_INVITATIONS: Mapping[Invites, str] = {
+    "speak": "Listening. Speak when you like",
+    "press": "Press space or Enter, speak, and press again when you are done",
+    "type": "Type a line when you like",
 }
 _FAREWELLS: Mapping[str, str] = {
     "goodbye": "Goodbye.",
-    "script_done": "Every turn is done.",
+    "script_done": "That was everything.",
     "max_minutes": "The time you set is over.",
     "interrupt": "Stopped.",
 }

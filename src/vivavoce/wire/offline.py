@@ -2,8 +2,8 @@
 
     send --> outbox --[sender thread]--> engine session --[its threads]--> loop.call_soon_threadsafe --> receive
 
-The child ignores Ctrl-C (its parent says when to stop), and ends when its parent does, also while it loads models. On SIGTERM
-it unwinds while it loads, so that a download it started in a process of its own ends with it.
+The child ignores Ctrl-C and the end of a terminal (its parent says when to stop), and ends when its parent does, also while it
+loads models. On SIGTERM it unwinds while it loads, so that a download it started in a process of its own ends with it.
 """
 
 from __future__ import annotations
@@ -339,6 +339,8 @@ def _rebuilt(kind: type[VivaError], message: str, attributes: dict[str, Any]) ->
 def _serve_pipe(open_stages: Opener, pipe: Connection) -> None:
     """The main function of the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _unwind)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
