@@ -147,3 +147,22 @@ def test_where_there_is_neither_microphone_nor_keyboard_nobody_is_asked() -> Non
     out = io.StringIO()
     PlainLines(out, invites=None).show(Ready("openai", "gpt", "s"), 0, 0)
     assert out.getvalue() == "Connected to openai, model gpt.\n"
+
+
+def test_lines_of_a_terminal_are_broken_between_words() -> None:
+    out = io.StringIO()
+    screen = PlainLines(out, columns=lambda: 40, colour=True)
+    screen.show(UserSaid("u", "one two three four five six seven eight"), 0, 0)
+    screen.show(AssistantDelta("a", "one two three four five six seven eight nine. "), 0, 0)
+    screen.show(UserSaid("u", "x" * 60), 0, 0)
+    assert out.getvalue() == (
+        "\x1b[36mYou: one two three four five six seven\neight\x1b[0m\n"
+        "\x1b[32mAssistant: one two three four five six\n           seven eight nine.\x1b[0m\n"
+        f"\x1b[36mYou:\n{'x' * 60}\x1b[0m\n"
+    )
+
+
+def test_a_line_that_fits_stays_as_it_is() -> None:
+    out = io.StringIO()
+    PlainLines(out, columns=lambda: 20).show(UserSaid("u", "a  b".ljust(15, "c")), 0, 0)
+    assert out.getvalue() == "You: a  bccccccccccc\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from typing import TextIO
 
@@ -23,8 +24,10 @@ def screen(out: TextIO, *, as_json: bool, plain: bool, verbose: bool, invites: I
         return JsonLines(out)
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="backslashreplace")  # a word the terminal cannot write must not end the talk
-    colour = out.isatty() and not plain and not os.environ.get("NO_COLOR")
-    return PlainLines(out, colour=colour, verbose=verbose, invites=invites)
+    rich = out.isatty() and not plain
+    colour = rich and not os.environ.get("NO_COLOR")
+    columns = (lambda: shutil.get_terminal_size().columns) if rich else None
+    return PlainLines(out, colour=colour, verbose=verbose, invites=invites, columns=columns)
 
 
 def has_keyboard() -> bool:

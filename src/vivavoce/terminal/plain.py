@@ -1,4 +1,4 @@
-"""Plain lines for people, screen readers and log files: whole lines only, no cursor tricks.
+"""Plain lines for people, screen readers and log files: whole lines only, no cursor tricks. A terminal's are broken between words.
 
 The assistant's words are written sentence by sentence as they are heard; a finished item leaves an empty line.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Literal, TextIO
 
@@ -15,6 +16,8 @@ from vivavoce.session.happenings import CUTS, Happening
 
 Invites = Literal["speak", "press", "type"]
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]]*\s+|[。！？]|\n")  # noqa: RUF001  # the marks of Chinese and Japanese
+_INDENT = " " * len("Assistant: ")
+_LEAST_COLUMNS = 40  # in less, words are broken by the terminal
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _LEAST_SHOWN_MS = 50  # less would be 0.0 s
 _COLOURS = {"you": "36", "assistant": "32", "note": "2", "warning": "33", "error": "31"}
@@ -30,6 +33,7 @@ class PlainLines:
         colour: bool = False,
         verbose: bool = False,
         invites: Invites | None = "speak",
+        columns: Callable[[], int] | None = None,
     ) -> None:
         """Where the lines go.
 
@@ -38,11 +42,13 @@ class PlainLines:
             colour: with ANSI colours.
             verbose: with raw JSON of errors, harmless errors, usage.
             invites: what the person is asked to do when the talk begins; None where they can do nothing.
+            columns: how wide the terminal is now: longer lines are broken between words. None: no line is broken.
         """
         self._out = out
         self._colour = colour
         self._verbose = verbose
         self._invitation = _INVITATIONS[invites] if invites else None
+        self._columns = columns
         self._held = ""
         self._speaker_named = False
 
@@ -111,7 +117,7 @@ class PlainLines:
 
     def _sentence(self, text: str) -> None:
         if text.strip():
-            self._line("assistant", f"{'          ' if self._speaker_named else 'Assistant:'} {text.strip()}")
+            self._line("assistant", (_INDENT if self._speaker_named else "Assistant: ") + text.strip())
             self._speaker_named = True
 
     def _finish_item(self, said: told.AssistantSaid) -> None:
@@ -132,9 +138,19 @@ class PlainLines:
 
     def _line(self, kind: str, text: str) -> None:
         text = _CONTROL.sub(" ", text)  # whatever a model or a server says, a line is a line and moves no cursor
+        text = self._broken(text, _INDENT if kind == "assistant" else "")
         if self._colour and text:
             text = f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
         print(text, file=self._out, flush=True)
+
+    def _broken(self, text: str, indent: str) -> str:
+        if self._columns is None or len(text) <= self._columns():
+            return text
+        width = max(self._columns(), _LEAST_COLUMNS)
+        lines = textwrap.wrap(
+            text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+        )
+        return "\n".join(lines)
 
 
 _INVITATIONS: Mapping[Invites, str] = {
