@@ -7,6 +7,20 @@ shift
 if [ "$#" -gt 0 ]; then
     exec "$viva" talk "$@"
 fi
+voices=tests/recordings
+demo() {
+    "$viva" talk --tools examples/weather.py --mic "$voices/whats_the_weather.wav" --mic "$voices/tardigrades.wav" \
+        --mic "$voices/questions/09.wav@1.5" --mic "$voices/questions/10.wav" "$@"
+}
+four="four recorded voices speak for you: a question about the weather, a request for a story, a question that interrupts it,
+and a goodbye."
+"$viva" devices >/dev/null 2>&1
+if [ "$?" = 3 ]; then
+    echo "There is no sound card here, or no sound server is running. So $four"
+    echo "What you would have heard is written to talk.wav."
+    demo --speaker talk.wav
+    exit
+fi
 began=$(date +%s)
 "$viva" talk
 code=$?
@@ -14,14 +28,8 @@ code=$?
 if [ "$code" != 3 ] || [ $(($(date +%s) - began)) -gt 10 ]; then
     exit "$code"
 fi
-voices=tests/recordings
-demo() {
-    "$viva" talk --tools examples/weather.py --mic "$voices/whats_the_weather.wav" --mic "$voices/tardigrades.wav" \
-        --mic "$voices/questions/09.wav@1.5" --mic "$voices/questions/10.wav" "$@"
-}
 echo
-echo "So four recorded voices speak for you: a question about the weather, a request for a story, a question that interrupts it,"
-echo "and a goodbye."
+echo "So $four"
 demo
 code=$?
 if [ "$code" = 3 ]; then
