@@ -190,6 +190,26 @@ def test_key_env_without_an_address_is_refused(server: str) -> None:
     assert "--key-env" in refused({**AZURE, "OPENAI_API_KEY": KEY}, server=server, key_env="OPENAI_API_KEY")
 
 
+BRAIN = "http://127.0.0.1:11434/v1"
+
+
+@pytest.mark.parametrize("server", ["auto", "offline"])
+def test_key_env_is_the_brain_s_where_the_engine_is_chosen(server: str) -> None:
+    choice = chosen({"MY_KEY": KEY}, server=server, key_env="MY_KEY", brain=BRAIN)
+    assert (choice.kind, choice.key) == ("offline", "")
+
+
+@pytest.mark.parametrize("server", ["auto", "openai", "azure"])
+def test_key_env_beside_a_brain_that_is_not_asked_is_refused(server: str) -> None:
+    assert "--key-env" in refused(
+        {**AZURE, "OPENAI_API_KEY": KEY}, server=server, key_env="OPENAI_API_KEY", brain=BRAIN
+    )
+
+
+def test_key_env_is_the_server_s_at_an_address_whatever_the_brain_is() -> None:
+    assert chosen({"MY_KEY": KEY}, server="wss://h.example", key_env="MY_KEY", brain=BRAIN).key == KEY
+
+
 def test_a_server_that_decides_its_model_is_asked_for_none() -> None:
     choice = chosen({}, server="ws://127.0.0.1:8787")
     assert (choice.url, choice.model) == ("ws://127.0.0.1:8787/v1/realtime", "")

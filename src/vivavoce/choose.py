@@ -53,8 +53,9 @@ class Flags:
         preview: speak the preview protocol of Azure.
         model: the model, on Azure the deployment.
         transcription_model: what writes down the person's words.
-        key_env: the variable whose key goes to `--server URL`.
+        key_env: the variable whose key goes to `--server URL`; where the offline engine is chosen, to its `brain` at an address.
         recogniser: what the offline engine hears with.
+        brain: what it thinks with.
     """
 
     server: str = "auto"
@@ -63,6 +64,12 @@ class Flags:
     transcription_model: str | None = None
     key_env: str | None = None
     recogniser: str = "base"
+    brain: str = "small"
+
+    @property
+    def brain_is_away(self) -> bool:
+        """The brain is an endpoint: where the offline engine is chosen, `key_env` is the key for it."""
+        return self.brain.startswith(("http://", "https://"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +151,8 @@ def _check_flags(flags: Flags, kind: str) -> None:
         raise BadSettings(
             f"--preview is a protocol of Azure OpenAI, the server is {kind}: leave --preview out, or use --server azure."
         )
-    if flags.key_env and kind in {"openai", "azure", "offline"}:
+    unwanted = flags.key_env and not (kind == "offline" and flags.brain_is_away)
+    if unwanted and kind in {"openai", "azure", "offline"}:
         raise BadSettings(
             f"--key-env goes with --server URL, or offline with --brain URL; the server is {kind}: leave --key-env out,"
             f" the key for OpenAI is read from {OPENAI_KEY}, the one for Azure from {AZURE_KEY}."

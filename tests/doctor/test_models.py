@@ -6,6 +6,7 @@ import os
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def looked_at(root: Path, *, recogniser: str = "", brain: str = "", network: boo
     """The findings of a world in which only the models may be wrong; models of one's own where none is named."""
     own = str(root / "own")
     return found_in(
-        World({}, OFFLINE, brain or own, recogniser or own, models=root, network=network), "server", "models"
+        World({}, replace(OFFLINE, brain=brain or own, recogniser=recogniser or own), models=root, network=network),
+        *("server", "models"),
     )
 
 
@@ -150,6 +152,8 @@ def test_a_brain_at_an_address_where_nobody_answers(tmp_path: Path) -> None:
 
 @pytest.mark.models
 def test_the_models_of_this_machine_are_whole() -> None:
-    found = of(found_in(World({}, OFFLINE, brain=str(Path(__file__)), network=False), "server", "models"), "models")
+    found = of(
+        found_in(World({}, replace(OFFLINE, brain=str(Path(__file__))), network=False), "server", "models"), "models"
+    )
     assert found.verdict == "ok"
     assert list(found.facts["models"]) == ["silero", "heart", "base"]

@@ -115,14 +115,9 @@ def _world(
     from vivavoce.choose import Flags  # noqa: PLC0415  # `viva --help` needs none of it
     from vivavoce.doctor.world import World  # noqa: PLC0415  # as above
 
-    # then --key-env is its key, as in `viva talk`
-    away = brain.startswith(("http://", "https://")) and "://" not in server
     return World(
         environment=dict(os.environ),
-        flags=Flags(server, preview, model, transcription_model, None if away else key_env, recogniser),
-        brain=brain,
-        recogniser=recogniser,
-        key_env=key_env if away else None,
+        flags=Flags(server, preview, model, transcription_model, key_env, recogniser, brain),
         sound=None if no_sound or mic == speaker == "none" else _sound_card(mic, speaker),
         microphone=mic != "none",
         speaker=speaker != "none",

@@ -53,7 +53,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     Raises:
         VivaError: one of its kinds, when a wish cannot be granted.
     """
-    choice = _choice(wishes, environment)
+    choice = choose.choose(environment, _flags(wishes), offline_installed=_offline_installed())
     for line in choice.lines:
         _announce(screen, line)
     toolbox = _toolbox(wishes, screen, started)
@@ -113,19 +113,16 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
     )
 
 
-def _choice(wishes: Wishes, environment: Mapping[str, str]) -> choose.Choice:
-    """Which server. `--key-env` is the key for it; where the engine answers with a brain that is elsewhere, the key for that."""
-    flags = choose.Flags(
+def _flags(wishes: Wishes) -> choose.Flags:
+    return choose.Flags(
         server=wishes.server,
         preview=wishes.preview,
         model=wishes.model,
         transcription_model=wishes.transcription_model,
+        key_env=wishes.key_env,
         recogniser=wishes.recogniser,
+        brain=wishes.brain,
     )
-    choice = choose.choose(environment, flags, offline_installed=_offline_installed())
-    if wishes.key_env is None or (choice.kind == "offline" and _brain_is_away(wishes)):
-        return choice
-    return choose.choose(environment, replace(flags, key_env=wishes.key_env), offline_installed=_offline_installed())
 
 
 def _offline_installed() -> bool:
@@ -139,15 +136,6 @@ def _typed(screen: Screen, microphone: Microphone, speaker: Speaker, *, ends: bo
     ears = microphone if isinstance(microphone, SoundCardMicrophone) else None
     mouth = speaker if isinstance(speaker, SoundCardSpeaker) else None
     return turns(typed_lines(sys.stdin.fileno(), ends=ends), ears, mouth, lambda line: _announce(screen, line))
-
-
-def _brain_is_away(wishes: Wishes) -> bool:
-    """The engine's language model is an endpoint: `--key-env` is the key for it."""
-    return wishes.brain.startswith(("http://", "https://"))
-
-
-def _brain_key(wishes: Wishes) -> str | None:
-    return wishes.key_env if _brain_is_away(wishes) else None
 
 
 def _announce(screen: Screen, line: str) -> None:
@@ -217,7 +205,7 @@ def _wire(wishes: Wishes, choice: choose.Choice, screen: Screen) -> Wire:
     from vivavoce.cli.offline import offline_wire  # noqa: PLC0415  # a talk with a server needs no engine
 
     return offline_wire(
-        wishes.brain, wishes.recogniser, wishes.language, _brain_key(wishes), lambda line: _announce(screen, line)
+        wishes.brain, wishes.recogniser, wishes.language, wishes.key_env, lambda line: _announce(screen, line)
     )
 
 

@@ -46,15 +46,16 @@ def models(world: World, _chart: Chart) -> Finding:
 
 def _wanted(world: World) -> list[Model]:
     """The models of the registry among what was asked for; a person's own file has no known hash. Raises `VivaError`."""
+    flags = world.flags
     wanted = [model for model in registry.known() if model.kind in {"notice", "speak"}]
-    if choose.own(world.recogniser, "hear") is None:
-        wanted.append(_named(world.recogniser, "hear", "--recogniser"))
-    if world.brain.startswith(("http://", "https://")):
-        close = getattr(choose.open_brain(world.brain, key_env=world.key_env), "close", None)
+    if choose.own(flags.recogniser, "hear") is None:
+        wanted.append(_named(flags.recogniser, "hear", "--recogniser"))
+    if flags.brain_is_away:
+        close = getattr(choose.open_brain(flags.brain, key_env=flags.key_env), "close", None)
         if close is not None:
             close()
-    elif choose.own(world.brain, "think") is None:
-        wanted.append(_named(world.brain, "think", "--brain"))
+    elif choose.own(flags.brain, "think") is None:
+        wanted.append(_named(flags.brain, "think", "--brain"))
     return wanted
 
 

@@ -31,9 +31,7 @@ class World:
 
     Attributes:
         environment: the environment variables that choose the server. Proxy and certificates are read from the process.
-        flags: what the command line says about the server.
-        brain, recogniser: models of the offline engine, as `viva talk` takes them.
-        key_env: the variable with the key of `brain`, where that is an address.
+        flags: what the command line says about the server, the models of the offline engine among it.
         models: folder of the models; None = where the engine looks.
         sound: the sound card; None = it is not looked at.
         microphone, speaker: whether there ought to be one.
@@ -45,9 +43,6 @@ class World:
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     flags: Flags = field(default_factory=Flags)
-    brain: str = "small"
-    recogniser: str = "base"
-    key_env: str | None = None
     models: Path | None = None
     sound: Sound | None = None
     microphone: bool = True
