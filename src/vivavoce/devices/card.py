@@ -193,7 +193,10 @@ class Card:
         away_s = now_s - incident.since_s
         if lost and away_s >= _TELL_S and not incident.told:
             incident.told = True
-            self._tell("device_gone", f"{_nouns(incident.kinds)} gone; the talk waits. Connect it, or choose another.")
+            self._tell(
+                "device_gone",
+                f"{_nouns(incident.kinds)} gone; the talk waits. Connect what is missing, or choose another device.",
+            )
         if lost and away_s >= self._patience_s:
             self._given_up = True
 
