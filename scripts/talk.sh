@@ -14,9 +14,10 @@ demo() {
 }
 four="four recorded voices speak for you: a question about the weather, a request for a story, a question that interrupts it,
 and a goodbye."
-"$viva" devices >/dev/null 2>&1
+why=$("$viva" devices 2>&1 >/dev/null)
 if [ "$?" = 3 ]; then
-    echo "There is no sound card here, or no sound server is running. So $four"
+    echo "$why"
+    echo "So $four"
     echo "What you would have heard is written to talk.wav."
     demo --speaker talk.wav
     exit

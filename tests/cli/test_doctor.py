@@ -100,6 +100,13 @@ def test_a_server_that_is_well_is_one_line_a_check_and_exit_code_0(
     assert "\x1b" not in said.out
 
 
+def test_key_env_beside_a_brain_that_is_not_asked_is_a_fault_as_in_a_talk() -> None:
+    brain = ("--brain", "http://127.0.0.1:9/v1", "--key-env", "THE_KEY")
+    said = viva_doctor("--no-sound", "--no-network", *brain, env={"THE_KEY": KEY, "OPENAI_API_KEY": KEY})
+    assert said.code == 1
+    assert "--key-env goes with --server URL, or offline with --brain URL; the server is openai" in said.out
+
+
 @pytest.mark.parametrize(
     ("given", "left_out", "also"),
     [

@@ -586,9 +586,11 @@ def test_a_reply_that_was_cut_for_nobody_is_taken_up_again() -> None:
     assert [warning.code for warning in talk.shown(Warned)] == ["nobody_spoke"]
 
 
-@pytest.mark.parametrize("by", ["turn", "typed", "loss", "goodbye"])
+@pytest.mark.parametrize("by", ["turn", "typed", "loss", "loss before", "goodbye"])
 def test_a_reply_that_was_cut_for_somebody_is_not(by: str) -> None:
     talk = speaking()
+    if by == "loss before":
+        talk.do(talk.session.gone, "lost", "gone", "lost")
     judges(talk, SOUND, SPEECH)
     talk.hushed("a", 420)
     talk.says(done("R", "cancelled"))
@@ -599,7 +601,7 @@ def test_a_reply_that_was_cut_for_somebody_is_not(by: str) -> None:
             talk.types("go on")
         case "goodbye":
             talk.do(talk.session.leave_when_quiet, "goodbye")
-        case _:
+        case "loss":
             talk.do(talk.session.gone, "lost", "gone", "lost")
     talk.forget()
     talk.wait(3)

@@ -117,6 +117,12 @@ def test_a_function_is_called_once_and_the_talk_ends_after_the_farewell_was_hear
     assert replies(wav(out))[-1].samples == whole(700)
 
 
+def test_where_nobody_can_speak_or_type_nobody_is_asked_to() -> None:
+    seen = talk(NumberedServer([Answer("Four.", 300)]), "--say", "two by two", "--speaker", "none")
+    assert "Connected to" in seen.out
+    assert "say goodbye" not in seen.out
+
+
 def test_typed_turns_need_no_microphone() -> None:
     server = NumberedServer([Answer("Four.", 300), Answer("Nine.", 300)])
     seen = talk(server, "--say", "two by two", "--say=three by three", "--speaker", "none", "--json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 
@@ -149,20 +150,43 @@ def test_where_there_is_neither_microphone_nor_keyboard_nobody_is_asked() -> Non
     assert out.getvalue() == "Connected to openai, model gpt.\n"
 
 
+def lines_in(columns: int, *shown: Happening, verbose: bool = False) -> list[str]:
+    out = io.StringIO()
+    screen = PlainLines(out, columns=lambda: columns, verbose=verbose)
+    for happening in shown:
+        screen.show(happening, 0, 0)
+    return out.getvalue().splitlines()
+
+
+COUNTED = "one two three four five six seven eight nine."
+
+
 def test_lines_of_a_terminal_are_broken_between_words() -> None:
-    out = io.StringIO()
-    screen = PlainLines(out, columns=lambda: 40, colour=True)
-    screen.show(UserSaid("u", "one two three four five six seven eight"), 0, 0)
-    screen.show(AssistantDelta("a", "one two three four five six seven eight nine. "), 0, 0)
-    screen.show(UserSaid("u", "x" * 60), 0, 0)
-    assert out.getvalue() == (
-        "\x1b[36mYou: one two three four five six seven\neight\x1b[0m\n"
-        "\x1b[32mAssistant: one two three four five six\n           seven eight nine.\x1b[0m\n"
-        f"\x1b[36mYou:\n{'x' * 60}\x1b[0m\n"
-    )
+    assert lines_in(40, UserSaid("u", COUNTED), AssistantDelta("a", f"{COUNTED} {COUNTED} ")) == [
+        "You: one two three four five six seven",
+        "     eight nine.",
+        "Assistant: one two three four five six",
+        "           seven eight nine.",
+        "           one two three four five six",
+        "           seven eight nine.",
+    ]
+    assert lines_in(40, UserSaid("u", "one-two " * 5)) == ["You: one-two one-two one-two one-two", "     one-two"]
+    assert lines_in(40, UserSaid("u", "x" * 35)) == ["You: " + "x" * 35]
 
 
-def test_a_line_that_fits_stays_as_it_is() -> None:
+@pytest.mark.parametrize(("columns", "text"), [(39, COUNTED), (40, "x" * 36), (40, f"{COUNTED} {'x' * 36}")])
+def test_in_a_narrow_terminal_and_with_longer_words_the_terminal_breaks(columns: int, text: str) -> None:
+    assert lines_in(columns, UserSaid("u", text)) == [f"You: {text}"]
+
+
+def test_json_is_not_broken() -> None:
+    raw = {"number": 1, "words": COUNTED}
+    assert lines_in(40, Used("r", raw), verbose=True) == [f"[usage] {json.dumps(raw)}"]
+    failed = Errored("c", "It failed.", fatal=False, raw=raw)
+    assert lines_in(40, failed, verbose=True) == ["Error: It failed.", json.dumps(raw)]
+
+
+def test_a_colour_goes_from_the_first_to_the_last_of_its_lines() -> None:
     out = io.StringIO()
-    PlainLines(out, columns=lambda: 20).show(UserSaid("u", "a  b".ljust(15, "c")), 0, 0)
-    assert out.getvalue() == "You: a  bccccccccccc\n"
+    PlainLines(out, columns=lambda: 40, colour=True).show(UserSaid("u", COUNTED), 0, 0)
+    assert out.getvalue() == "\x1b[36mYou: one two three four five six seven\n     eight nine.\x1b[0m\n"

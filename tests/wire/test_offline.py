@@ -126,11 +126,12 @@ def test_a_child_that_dies_in_the_talk_is_told_and_sending_goes_on_without_harm(
     run(talk, isolate=True)
 
 
-def test_the_child_ignores_ctrl_c() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_the_child_ignores_ctrl_c_and_a_closed_terminal(number: int) -> None:
     async def talk(wire: OfflineWire) -> None:
         [child] = multiprocessing.active_children()
         assert child.pid
-        os.kill(child.pid, signal.SIGINT)
+        os.kill(child.pid, number)
         wire.send(client.UpdateSession({"type": "realtime", "instructions": "still there?"}))
         assert (await until(wire, server.SessionUpdated)).session["instructions"] == "still there?"
 

@@ -31,7 +31,9 @@ _OWN = frozenset({"no_sound", "no_network", "json", "plain"})  # the other optio
 @click.option("--preview", is_flag=True, help="Speak Azure's deprecated preview protocol.")
 @click.option("--model", metavar="M", help="Model; on Azure the deployment.")
 @click.option("--transcription-model", metavar="M", help="Who writes down what you say; on Azure a deployment.")
-@click.option("--key-env", metavar="NAME", help="Send the key in this variable to --server URL.")
+@click.option(
+    "--key-env", metavar="NAME", help="Send the key in this variable to --server URL, or offline to --brain URL."
+)
 @click.option(
     "--brain",
     default="small",
@@ -117,7 +119,15 @@ def _world(
 
     return World(
         environment=dict(os.environ),
-        flags=Flags(server, preview, model, transcription_model, key_env, recogniser, brain),
+        flags=Flags(
+            server=server,
+            preview=preview,
+            model=model,
+            transcription_model=transcription_model,
+            key_env=key_env,
+            recogniser=recogniser,
+            brain=brain,
+        ),
         sound=None if no_sound or mic == speaker == "none" else _sound_card(mic, speaker),
         microphone=mic != "none",
         speaker=speaker != "none",

@@ -47,8 +47,7 @@ def viva() -> None:
     """Viva Voce: talk with an AI model, from a terminal.
 
     Exit codes: 0 ended as wished, 1 no reply or internal error, 2 wrong use or settings, 3 no audio device, 4 refused by the
-    server, 5 connection lost, 6 models not to be had, 129 the terminal was closed,
-    130 Ctrl-C, 143 terminated.
+    server, 5 connection lost, 6 models not to be had, 129 the terminal was closed, 130 Ctrl-C, 143 terminated.
     """
 
 

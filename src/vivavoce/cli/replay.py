@@ -25,7 +25,7 @@ DIFFERENT = 1
     "--json", "as_json", is_flag=True, help="One JSON object per line on stdout, as viva talk --json wrote them."
 )
 @click.option("--verbose", is_flag=True, help="Show the raw JSON of errors, and what each reply cost.")
-@click.option("--plain", is_flag=True, help="Plain lines without colour, also on a terminal.")
+@click.option("--plain", is_flag=True, help="Whole lines without colour, also on a terminal.")
 @click.pass_context
 def replay(
     ctx: click.Context, folder: Path, speed: float | None, *, fast: bool, as_json: bool, verbose: bool, plain: bool

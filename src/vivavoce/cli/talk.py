@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -184,7 +185,7 @@ class _OrderedCommand(click.Command):
 )
 @click.option("--json", is_flag=True, help="One JSON object per line on stdout, logs on stderr.")
 @click.option("--verbose", is_flag=True, help="Show the raw JSON of errors, and what each reply cost.")
-@click.option("--plain", is_flag=True, help="Plain lines without colour, also on a terminal.")
+@click.option("--plain", is_flag=True, help="Whole lines without colour, also on a terminal.")
 @click.pass_context
 def talk(ctx: click.Context, /, **given: object) -> None:
     """Talk with an AI model: speak, be answered, interrupt, say goodbye.
@@ -256,6 +257,10 @@ def _on_signals(leave: Callable[[], None]) -> Callable[[], int | None]:
             signal.signal(number, signal.SIG_DFL)
         leave()
 
+    def pass_on(number: int, _frame: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the talk is over and its loop closed
+            loop.call_soon_threadsafe(arrived, number)
+
     for number in codes:
-        signal.signal(number, lambda n, _frame: loop.call_soon_threadsafe(arrived, n))
+        signal.signal(number, pass_on)
     return lambda: next((code for number in seen if (code := codes[number])), None)

@@ -59,7 +59,8 @@ class Person:
         if self._state.speech.sounding:
             self._state.interrupt(cancel=True)
             self._state.patience.nothing_owed()
-            self._state.barge_in.was_cut(self._state.now)
+            if self._state.stage is Stage.READY:  # else no server is there that could hear anybody
+                self._state.barge_in.was_cut(self._state.now)
         else:
             self._state.barge_in.cut()
 

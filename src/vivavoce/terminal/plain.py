@@ -16,8 +16,7 @@ from vivavoce.session.happenings import CUTS, Happening
 
 Invites = Literal["speak", "press", "type"]
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]]*\s+|[。！？]|\n")  # noqa: RUF001  # the marks of Chinese and Japanese
-_INDENT = " " * len("Assistant: ")
-_LEAST_COLUMNS = 40  # in less, words are broken by the terminal
+_LEAST_COLUMNS = 40  # in less, the terminal breaks lines as it likes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _LEAST_SHOWN_MS = 50  # less would be 0.0 s
 _COLOURS = {"you": "36", "assistant": "32", "note": "2", "warning": "33", "error": "31"}
@@ -60,7 +59,7 @@ class PlainLines:
             case told.AssistantSaid():
                 self._finish_item(happening)
             case told.UserSaid():
-                self._line("you", f"You: {happening.text or '(not understood)'}")
+                self._line("you", happening.text or "(not understood)", "You: ")
             case told.SpeechBegan():
                 self._line("note", f"[{t:.1f} s] you are speaking")
             case told.SpeechEnded():
@@ -87,7 +86,7 @@ class PlainLines:
             case told.Warned():
                 self._line("warning", f"Note: {happening.message}")
             case told.Used() if self._verbose:
-                self._line("note", f"[usage] {json.dumps(happening.raw)}")
+                self._write("note", f"[usage] {json.dumps(happening.raw)}")  # JSON stays in one piece, to be copied
             case told.Ended():
                 self._line("note", _FAREWELLS.get(happening.reason, "The talk is over."))
             case told.Reconnecting() | told.Reconnected() | told.Renewed():
@@ -117,7 +116,8 @@ class PlainLines:
 
     def _sentence(self, text: str) -> None:
         if text.strip():
-            self._line("assistant", (_INDENT if self._speaker_named else "Assistant: ") + text.strip())
+            before = "Assistant: "
+            self._line("assistant", text.strip(), " " * len(before) if self._speaker_named else before)
             self._speaker_named = True
 
     def _finish_item(self, said: told.AssistantSaid) -> None:
@@ -134,23 +134,30 @@ class PlainLines:
             return
         self._line("error", f"Error: {error.message}")
         if self._verbose and error.raw is not None:
-            self._line("note", json.dumps(error.raw))
+            self._write("note", json.dumps(error.raw))
 
-    def _line(self, kind: str, text: str) -> None:
+    def _line(self, kind: str, text: str, before: str = "") -> None:
+        """`text` behind `before`, on a terminal broken between words, with room for `before` in all lines."""
         text = _CONTROL.sub(" ", text)  # whatever a model or a server says, a line is a line and moves no cursor
-        text = self._broken(text, _INDENT if kind == "assistant" else "")
+        columns = self._columns() if self._columns else 0
+        longest = max(map(len, text.split()), default=0)
+        if columns < _LEAST_COLUMNS or len(before) + longest > columns:
+            self._write(kind, before + text)
+            return
+        lines = textwrap.wrap(
+            text,
+            columns,
+            initial_indent=before,
+            subsequent_indent=" " * len(before),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        self._write(kind, "\n".join(lines))
+
+    def _write(self, kind: str, text: str) -> None:
         if self._colour and text:
             text = f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
         print(text, file=self._out, flush=True)
-
-    def _broken(self, text: str, indent: str) -> str:
-        if self._columns is None or len(text) <= self._columns():
-            return text
-        width = max(self._columns(), _LEAST_COLUMNS)
-        lines = textwrap.wrap(
-            text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
-        )
-        return "\n".join(lines)
 
 
 _INVITATIONS: Mapping[Invites, str] = {
