@@ -1,6 +1,6 @@
 """What stops a reply and what does not: the detector of devices/bargein.py on a labelled set.
 
-    python -m bench.bargein [--alone 400] [--over 100] [--split test|dev] [--network-alone] [--plot docs/sound-bargein.svg]
+    python -m bench.bargein [--alone 400] [--over 100] [--split test|dev] [--halves A B] [--network-alone] [--plot FILE]
 
 (from the top of the project; needs the extras `echo` and `offline`, the model `base`, `pip install scipy`, matplotlib for the plot,
 and the packages that bench/bargein_sources.py names; makes the sounds and scenes that are not there yet, in a folder
@@ -14,6 +14,9 @@ The set is described in bench/bargein_sources.py (who and what) and bench/bargei
     silent        ms to what makes the reply silent and leaves it so: `SPEECH`, or before it a sound without a verdict `--hold`
                   ms after its `SOUND`
     paused        sounds that are no words, over which the reply was made silent for a while in that way; and for how long
+
+The weights that are shipped have learned from the test set, too. `--halves` takes weights that have learned from its half `a`, and
+others from `b` (bench/bargein_train_words.py), and asks of each sound those that have not learned from its half.
 
 What is heard over a reply behind the echo gate alone has rows of its own and is in no other: `auto` leaves that to the server.
 Words that agree ("yeah", "okay") are words and no interruption: they are counted apart, in neither share. So are cries (of pain, of
@@ -29,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 from bench import bargein_sources
-from bench.bargein_scenes import Event, Stream, keep, kept_streams, made
+from bench.bargein_scenes import Event, Stream, half, keep, kept_streams, made
 from numpy.typing import NDArray
 from tests.devices.acoustics import to_bytes
 
@@ -280,10 +283,12 @@ def in_short(all_: Sequence[Outcome]) -> str:
 
 
 class Set:
-    """All streams of a split, and what the network said of each; `ear` is the second one, or None."""
+    """All streams of a split, and what the network said of each; `ears` are second ones or None, by what half each learned from."""
 
-    def __init__(self, streams: list[Stream], ear: Ear | None, said: list[NDArray[np.float64]] | None = None) -> None:
-        self.streams, self.ear = streams, ear
+    def __init__(
+        self, streams: list[Stream], ears: dict[str, Ear | None], said: list[NDArray[np.float64]] | None = None
+    ) -> None:
+        self.streams, self.ears = streams, ears
         self.said = said or [heard(stream) for stream in streams]
 
     def judged(
@@ -291,12 +296,14 @@ class Set:
     ) -> tuple[list[Outcome], tuple[int, int, float]]:
         all_: list[Outcome] = []
         spares = []
-        for n, (stream, said) in enumerate(zip(self.streams, self.said, strict=True)):
-            if self.ear:
-                self.ear.stream = n
-            judged, speaking = Judge(self.ear, limits, second).judgements(said, stream.sound)
-            all_ += outcomes(stream, judged, speaking, hold_ms)
-            spares.append(spare(stream, judged))
+        for learned, ear in self.ears.items():
+            for n, (stream, said) in enumerate(zip(self.streams, self.said, strict=True)):
+                if ear:
+                    ear.stream = n
+                judged, speaking = Judge(ear, limits, second).judgements(said, stream.sound)
+                found = outcomes(stream, judged, speaking, hold_ms)
+                all_ += [o for o in found if half(o.event.speaker, o.event.name) != learned]
+                spares.append(spare(stream, judged))
         return all_, (sum(s[0] for s in spares), sum(s[1] for s in spares), sum(s[2] for s in spares))
 
 
@@ -307,7 +314,7 @@ Point = tuple[float, float, float]
 
 def alone_curve(found: Set, limits: Limits) -> list[Point]:
     """(as likely, wrong stops, missed) of the network alone, for one likelihood from the first frame to the last."""
-    alone = Set(found.streams, None, found.said)
+    alone = Set(found.streams, {"": None}, found.said)
     return [(p, *summed(alone.judged(replace(limits, words=p, words_later=p), Second())[0])) for p in STRICT]
 
 
@@ -387,18 +394,19 @@ def main() -> None:
     parser.add_argument("--hold", type=int, default=HOLD_MS, help="ms after which the reply is held")
     parser.add_argument("--folder", type=Path, default=bargein_sources.FOLDER)
     parser.add_argument("--network-alone", action="store_true", help="without the second ear")
+    parser.add_argument("--halves", type=Path, nargs=2, metavar=("A", "B"), help="weights that learned from each half")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--wrong", action="store_true", help="list what went wrong")
     given = parser.parse_args()
-    ear = None if given.network_alone else Ear(WordsEar(base()))
-    found, limits, second = Set(scenes(given.folder, given.split, given.alone, given.over), ear), Limits(), Second()
+    streams = scenes(given.folder, given.split, given.alone, given.over)
+    found, limits, second = Set(streams, second_ears(given.halves, alone=given.network_alone)), Limits(), Second()
     all_, (sounds, speeches, seconds) = found.judged(limits, second, given.hold)
     table(all_)
     print(
         f"\nOutside of all: {sounds / seconds * 60:.1f} SOUND and {speeches / seconds * 60:.2f} SPEECH a minute, in {seconds:.0f} s"
     )
     print(in_short(all_))
-    curves = {} if ear is None else {"with the second ear": curve(found, limits, second)}
+    curves = {} if given.network_alone else {"with the second ear": curve(found, limits, second)}
     curves["the network alone"] = alone_curve(found, limits)
     for name, points in curves.items():
         print(f"\n| {name}: as likely | wrong stops | missed |\n| --- | --- | --- |")
@@ -411,6 +419,16 @@ def main() -> None:
                 print(e.kind, e.speaker, e.name[-50:], o.over, e.level_db, o.sound_ms, o.speech_ms, o.nothing_ms)
     if given.plot:
         plot(given.plot, curves, all_)
+
+
+def second_ears(halves: Sequence[Path] | None, *, alone: bool) -> dict[str, Ear | None]:
+    """By the half of the test set that they have learned from; "" where all may be asked of it."""
+    if alone:
+        return {"": None}
+    encoder = base()
+    if not halves:
+        return {"": Ear(WordsEar(encoder))}
+    return {learned: Ear(WordsEar(encoder, dict(np.load(path)))) for learned, path in zip("ab", halves, strict=True)}
 
 
 def base() -> Whisper:

@@ -2,6 +2,9 @@
 
     python -m bench.bargein_scenes --split SPLIT [--alone N] [--over N] [--seed 0]
 
+SPLIT is one of bench/bargein_sources.py, or `half-a`, `half-b`: halves of the test set, of which each judges what has learned
+from the other; or `people-a`, `people-b`: more of what is rare in them.
+
 Alone: 9 s of noise floor, near or far noises, a room or none, any bandwidth from a telephone's on. Over a reply: 40 s in a room
 with an assistant that speaks nearly all the time, and `EchoControl` behind it. Speakers and files of one split are in no other.
 """
@@ -9,6 +12,8 @@ with an assistant that speaks nearly all the time, and `EchoControl` behind it. 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,12 +46,22 @@ FAR = {
     "further": ("festival-czech_dita", "queen-JOE", "queen-FAYE", "asterisk-fr-armelle"),
     "test": ("drascula-hacker", "drascula-VB", "asterisk-it-menardi", "asterisk-es-co", "0ad-persian-female"),
 }
+# No speaker is in both halves, no faction of a game, no folder of noises, no place that laughs are from
+_HALF_A = re.compile(
+    r"openclonk(?:-Adventurer|-Farmer)?$|queen-SEC|gcin-3|asterisk-it-menardi|drascula|horizons|megaglest-(?:-|magic|norsemen)|"
+    r"laugh-.*(?:SoundBible|robinhood|montblanc|Timothy|HopeinAwe|nagwense)|0ad-death|scorched|redeclipse"
+)
+HALVES = ("half-a", "half-b", "people-a", "people-b")
 _BURSTS = ("laugh", "cough", "vocal")
 _LONG = 16_000
 ALONE_S, OVER_S = 9.0, 40.0
 FAR["people"] = tuple(voice for split in ("train", "more", "further") for voice in FAR[split])
+FAR |= dict.fromkeys(HALVES, FAR["people"])
 CLOSE_S, APART_S = (0.25, 0.9), (0.6, 1.8)  # training needs no rest between two sounds
-NUMBERS = {"train": 5, "more": 4, "further": 7, "people": 6, "dev": 3, "test": 8}  # of what is drawn for a split
+NUMBERS = {  # of what is drawn for a split
+    "train": 5, "more": 4, "further": 7, "people": 6, "dev": 3, "test": 8,
+    "half-a": 9, "half-b": 10, "people-a": 11, "people-b": 12,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +91,21 @@ class Stream:
     over: str
 
 
+def half(speaker: str, name: str) -> str:
+    """`a` or `b`: in which half of the test set a clip is; noises and music by their folders."""
+    if speaker in ("noise-unheard", "music-unheard"):
+        return "ab"[hashlib.md5(re.sub(r"\d+", "", name.rpartition("/")[0]).encode()).digest()[-1] % 2]  # noqa: S324
+    return "a" if _HALF_A.match(speaker) else "b"
+
+
 def _belongs(clip: Clip, split: str) -> bool:
-    if split != "people":
-        return clip.split == split
-    return clip.split in TRAINING and not (clip.made == "dsp" and clip.kind in _BURSTS)
+    if split in HALVES:
+        there = clip.split == "test" and half(clip.speaker, clip.name) == split[-1]
+    elif split == "people":
+        there = clip.split in TRAINING
+    else:
+        there = clip.split == split
+    return there and not (split.startswith("people") and clip.made == "dsp" and clip.kind in _BURSTS)
 
 
 def elsewhere(random: Random, clip: Clip) -> Clip:
@@ -109,10 +135,10 @@ class Pool:
         noise = recorded("noise1.wav")
         half = len(noise) // 2
         self.noise = noise[half:] if split == "test" else noise[:half]
-        self.gaps_s = CLOSE_S if split in TRAINING else APART_S
+        self.gaps_s = CLOSE_S if split in (*TRAINING, *HALVES) else APART_S
 
     def kind(self, random: Random) -> str:
-        wanted = OF_PEOPLE if self.split == "people" else SHARES
+        wanted = OF_PEOPLE if self.split.startswith("people") else SHARES
         kinds = [k for k in wanted if k in self._by]
         shares = np.array([wanted[k] for k in kinds])
         return str(random.choice(kinds, p=shares / shares.sum()))
@@ -127,7 +153,7 @@ class Pool:
         left = self._left.setdefault((kind, *key), [])
         if not left:
             left += [self._by[kind][key][n] for n in random.permutation(len(self._by[kind][key]))]
-        return elsewhere(random, left.pop()) if self.split == "people" else left.pop()
+        return elsewhere(random, left.pop()) if self.split.startswith("people") else left.pop()
 
     def assistant(self, random: Random, seconds: float) -> Sound:
         """One voice, phrase after phrase."""
@@ -297,7 +323,7 @@ def scenes_of(folder: Path, *splits: str) -> list[Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--split", choices=SPLITS, required=True)
+    parser.add_argument("--split", choices=(*SPLITS, *HALVES), required=True)
     parser.add_argument("--alone", type=int, default=0)
     parser.add_argument("--over", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)

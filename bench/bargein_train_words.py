@@ -1,6 +1,7 @@
 """Trains what lies behind the recogniser's encoder in devices/barge_words.py, on the scenes of bench/bargein_scenes.py.
 
     python -m bench.bargein_train_words [--heads 2] [--to src/vivavoce/devices/bargein_words.npz]
+    python -m bench.bargein_train_words --go-on WEIGHTS --halves ab --passes 8 --rate 7e-4 [--to ...]
 
 (needs `pip install torch scipy`, the extra `offline` and its model `base`; first bench.bargein_sources and
 bench.bargein_unheard, then bench.bargein_scenes for train, more, further and dev. What the encoder makes of each sound is kept
@@ -9,7 +10,8 @@ beside the scenes: 60 kB for each moment, gigabytes in all.)
 Each labelled sound is heard at five moments, from a quarter of a second after it began (give or take, as the detector is late)
 to its end; so is what echo control lets through of the assistant. Learned from are the last of these and half of the others,
 most at another speed, a fifth slower to a fifth faster, as if other people had made them. Sounds that agree in words ("yeah")
-are left out. Of the dev set, all of it as it is, it keeps the best pass.
+are left out. Of the dev set, all of it as it is, it keeps the best pass. `--go-on` begins with weights that are there and keeps
+the last pass, whatever the dev set says; `--halves` learns from halves of the test set too.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import samplerate
-from bench.bargein_scenes import Event, Stream, kept_streams, scenes_of
+from bench.bargein_scenes import HALVES, Event, Stream, kept_streams, scenes_of
 from bench.bargein_sources import FOLDER, TRAINING
 from numpy.typing import NDArray
 from tests.devices.acoustics import to_bytes
@@ -143,14 +145,23 @@ class Net:
         known = torch.cat((averages, plain, facts[:, 2:4]), dim=1)
         return self.out(self.drop(_gelu(self.known(self.drop(known)))))[:, 0]
 
-    def weights(self) -> dict[str, NDArray[np.float16]]:
-        """Of one head, for bargein_words.npz."""
-        named = {
+    def _named(self) -> dict[str, Tensor]:
+        return {
             "first": self.first.weight, "first_bias": self.first.bias, "matters": self.matters.weight,
             "matters_bias": self.matters.bias, "known": self.known.weight, "known_bias": self.known.bias,
-            "out": self.out.weight[0], "out_bias": self.out.bias[0],
+            "out": self.out.weight, "out_bias": self.out.bias,
         }  # fmt: skip
-        return {name: value.detach().numpy().astype(np.float16) for name, value in named.items()}
+
+    def take(self, weights: dict[str, NDArray[Any]], head: int) -> None:
+        """Begin with those of a file."""
+        with torch.no_grad():
+            for name, value in self._named().items():
+                value.copy_(torch.from_numpy(weights[name][head : head + 1].astype(np.float32)).reshape(value.shape))
+
+    def weights(self) -> dict[str, NDArray[np.float16]]:
+        """Of one head, for bargein_words.npz."""
+        found = {name: value.detach().numpy().astype(np.float16) for name, value in self._named().items()}
+        return found | {name: found[name][0] for name in ("out", "out_bias")}
 
 
 def _gelu(x: Tensor) -> Tensor:
@@ -175,13 +186,13 @@ def all_heard(folder: Path, *splits: str) -> tuple[Tensor, Tensor]:
 
 
 def trained(
-    net: Net, told: tuple[Tensor, Tensor], dev: tuple[Tensor, Tensor] | None, passes: int
+    net: Net, told: tuple[Tensor, Tensor], dev: tuple[Tensor, Tensor] | None, passes: int, rate: float
 ) -> dict[str, NDArray[np.float16]]:
     """The weights of the pass that was best on the dev set; without one, of the last."""
     x, facts = told
     steps = passes * (len(x) // 128 + 1)
-    optimiser = torch.optim.AdamW(net.parts.parameters(), lr=1.5e-3, weight_decay=0.05)
-    pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=steps)
+    optimiser = torch.optim.AdamW(net.parts.parameters(), lr=rate, weight_decay=0.05)
+    pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
     best, kept = float("inf"), net.weights()
     for turn in range(passes):
         began, total = time.monotonic(), 0.0
@@ -206,13 +217,16 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=26)
     parser.add_argument("--heads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--go-on", type=Path, help="weights to begin with")
+    parser.add_argument("--halves", choices=("", "a", "b", "ab"), default="")
     parser.add_argument("--with-dev", action="store_true", help="learn from the dev set too; the last pass is kept")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--to", type=Path, default=Path("src/vivavoce/devices/bargein_words.npz"))
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    x, facts = all_heard(given.folder, *TRAINING)
+    x, facts = all_heard(given.folder, *TRAINING, *(name for name in HALVES if name[-1] in given.halves))
     dev = all_heard(given.folder, "dev")
     print(f"{len(x)} moments", flush=True)
     wanted = (torch.cat((x, dev[0])), torch.cat((facts, dev[1]))) if given.with_dev else (x, facts)
@@ -220,10 +234,17 @@ def main() -> None:
     there = some[some.abs().sum(dim=-1) > 0]
     # rounded as they are kept, so that what is trained is what is shipped
     mean, spread = there.mean(dim=0).half().float(), (there.std(dim=0) + 0.1).half().float()
+    before = dict(np.load(given.go_on)) if given.go_on else {}
+    if before:
+        mean, spread = (torch.from_numpy(before[name]).float() for name in ("mean", "spread"))
+    judge = None if given.with_dev or before else dev
     heads = []
     for head in range(given.heads):
         torch.manual_seed(given.seed + head)
-        heads.append(trained(Net(mean, spread), wanted, None if given.with_dev else dev, given.passes))
+        net = Net(mean, spread)
+        if before:
+            net.take(before, head)
+        heads.append(trained(net, wanted, judge, given.passes, given.rate))
     stacked = {name: np.stack([head[name] for head in heads]) for name in heads[0]}
     scale = {"mean": mean.numpy().astype(np.float16), "spread": spread.numpy().astype(np.float16)}
     np.savez_compressed(given.to, **scale, **stacked)  # type: ignore[arg-type]  # names are names of arrays

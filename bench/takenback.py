@@ -1,6 +1,6 @@
 """A barge-in through a sound card, from the first sound of a person to silence, and a cough that leaves no trace.
 
-    python -m bench.takenback [--count 60] [--seed 0] [--plot FILE.png]
+    python -m bench.takenback [--count 60] [--seed 0] [--half a|b --weights FILE]
 
 (from the top of the project; needs pulseaudio and pulseaudio-utils, the labelled set (python -m bench.bargein_sources), and the
 model `base` for the second ear)
@@ -27,10 +27,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from bench.bargein import base
+from bench.bargein_scenes import half
 from bench.bargein_sources import Clip, kept
 from bench.card import load_average, sound_card
 from bench.hush import Recorder
 
+from vivavoce.devices.barge_words import Later, WordsEar
 from vivavoce.engine.stages import Prompt
 from vivavoce.live import Parts, Talk
 from vivavoce.pcm import RATE_HZ
@@ -196,10 +199,11 @@ async def one(stage: Stage, clip: Clip) -> Round | None:
     return judged(clip, began_s, watch.course(speaker), cut=cut, trace=trace)
 
 
-def drawn(count: int, seed: int) -> list[Clip]:
-    """Sounds of the test split, kinds by `KINDS`, each speaker in turn."""
+def drawn(count: int, seed: int, halves: str) -> list[Clip]:
+    """Sounds of these halves of the test split, kinds by `KINDS`, each speaker in turn."""
     rng = random.Random(seed)  # noqa: S311  no secret
     clips = [clip for clip in kept() if clip.split == "test" and clip.kind in KINDS]
+    clips = [clip for clip in clips if half(clip.speaker, clip.name) in halves]
     found: list[Clip] = []
     for kind, share in KINDS.items():
         by: dict[str, list[Clip]] = {}
@@ -213,18 +217,18 @@ def drawn(count: int, seed: int) -> list[Clip]:
 
 
 @contextlib.asynccontextmanager
-async def talking(server: RealtimeServer, lines: Lines) -> AsyncIterator[Talk]:
+async def talking(server: RealtimeServer, lines: Lines, weights: Path | None) -> AsyncIterator[Talk]:
     """A talk on the sound card."""
-    from vivavoce.cli.ears import second_ear  # noqa: PLC0415  after the card is there
-    from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  as above
+    from vivavoce.devices.bargein import BargeInDetector  # noqa: PLC0415  after the card is there
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker  # noqa: PLC0415
 
     async def no_key() -> dict[str, str]:
         return {}
 
     wire = WebSocketWire(Server(server.url, no_key, Advice("m", "--model", "key", "address"), GA))
+    ear = Later(lambda: WordsEar(base(), dict(np.load(weights)) if weights else None))
     session = Session(Settings(confirm_barge_in=True, transcription_model="scribe"))
-    parts = Parts(session, wire, SoundCardMicrophone(), SoundCardSpeaker(), lines, ear=BargeInDetector(second_ear()))
+    parts = Parts(session, wire, SoundCardMicrophone(), SoundCardSpeaker(), lines, ear=BargeInDetector(ear))
     talk = Talk(parts, asyncio.get_running_loop().time())
     running = asyncio.create_task(talk.run())
     while not lines.shown:  # noqa: ASYNC110  the first line is `ready`
@@ -242,17 +246,17 @@ def answer(prompt: Prompt) -> Reply:
     return Reply("A tone.", pcm=tone(REPLY_S)) if typed else Reply("Yes.", pcm=tone(0.1))
 
 
-async def run(count: int, seed: int) -> list[Round]:
+async def run(clips: Sequence[Clip], weights: Path | None) -> list[Round]:
     rounds = []
     lines = Lines()
     behaviour = Behaviour(answer=answer)
     with tempfile.TemporaryDirectory() as name, in_thread(RealtimeServer(behaviour)) as server:
         folder, watch = Path(name), Watch()
         with floor_noise(folder):
-            async with talking(server, lines) as talk:
+            async with talking(server, lines, weights) as talk:
                 await asyncio.sleep(2)
                 stage = Stage(talk, lines, server, watch, folder)
-                for clip in drawn(count, seed):
+                for clip in clips:
                     found = await one(stage, clip)
                     rounds += [found] if found else []
         watch.stop()
@@ -270,10 +274,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--half", choices=("a", "b", "ab"), default="ab")
+    parser.add_argument("--weights", type=Path, help="of the second ear, that have learned from the other half")
     given = parser.parse_args()
     began = time.monotonic()
     with sound_card():
-        rounds = asyncio.run(run(given.count, given.seed))
+        rounds = asyncio.run(run(drawn(given.count, given.seed, given.half), given.weights))
     words = [r for r in rounds if r.kind == "speech"]
     others = [r for r in rounds if r.kind != "speech"]
     stopped = [r for r in others if r.silent_ms is not None]
