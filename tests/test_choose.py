@@ -185,6 +185,17 @@ def test_only_the_variable_named_by_key_env_is_sent() -> None:
     assert "MY_KEY" in refused({"MY_KEY": ""}, server="wss://h.example", key_env="MY_KEY")
 
 
+@pytest.mark.parametrize("key", ["sk-abcdefghijkl", "a1" * 42, "A" * 41])
+def test_a_key_in_place_of_its_name_is_not_repeated(key: str) -> None:
+    sentence = refused({}, server="wss://h.example", key_env=key)
+    assert f"--key-env names {key[:5]}**" in sentence
+    assert key[:6] not in sentence
+
+
+def test_key_env_with_the_engine_needs_a_brain_at_an_address() -> None:
+    assert "name one with --brain URL" in refused({"K": KEY}, server="offline", key_env="K")
+
+
 @pytest.mark.parametrize("server", ["auto", "openai", "azure", "offline"])
 def test_key_env_without_an_address_is_refused(server: str) -> None:
     assert "--key-env" in refused({**AZURE, "OPENAI_API_KEY": KEY}, server=server, key_env="OPENAI_API_KEY")

@@ -13,10 +13,11 @@ from urllib.parse import quote as _quote
 
 from vivavoce.errors import BadSettings
 
-__all__ = ["azure_root", "custom_url", "is_loopback", "openai_url", "quote", "shown"]
+__all__ = ["azure_root", "custom_url", "is_loopback", "openai_url", "quote", "shown", "shown_name"]
 
 _SCHEMES = {"https": "wss", "wss": "wss", "http": "ws", "ws": "ws"}
 _AZURE_FORM = "https://NAME.openai.azure.com"
+_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,39}")
 _PLACE = re.compile(r"(\[[^\]]*\]|[^\[\]:]*)(:\d*)?")
 
 
@@ -62,6 +63,11 @@ def shown(url: str) -> str:
     if mark and not _PLACE.fullmatch(host):  # half a password, with a sign in it that ends the host
         return f"{scheme}{mark}..."
     return f"{scheme}{mark}{host}{slash}{path}{sharp}{behind.partition('?')[0]}"
+
+
+def shown_name(name: str) -> str:
+    """The name of a variable for a sentence; without most of it where it may be a key that was given in its place."""
+    return name if _NAME.fullmatch(name) else f"{name[:5]}** (only a name in capitals is shown whole)"
 
 
 def quote(text: str) -> str:

@@ -151,8 +151,12 @@ def _check_flags(flags: Flags, kind: str) -> None:
         raise BadSettings(
             f"--preview is a protocol of Azure OpenAI, the server is {kind}: leave --preview out, or use --server azure."
         )
-    unwanted = flags.key_env and not (kind == "offline" and flags.brain_is_away)
-    if unwanted and kind in {"openai", "azure", "offline"}:
+    if flags.key_env and kind == "offline" and not flags.brain_is_away:
+        raise BadSettings(
+            "--key-env is the key for a language model at an address; the offline engine's is here: name one with --brain URL,"
+            " or leave --key-env out."
+        )
+    if flags.key_env and kind in {"openai", "azure"}:
         raise BadSettings(
             f"--key-env goes with --server URL, or offline with --brain URL; the server is {kind}: leave --key-env out,"
             f" the key for OpenAI is read from {OPENAI_KEY}, the one for Azure from {AZURE_KEY}."
@@ -334,7 +338,7 @@ def _custom_key(there: Mapping[str, str], flags: Flags) -> tuple[str, str]:
         return "", "Credential: none (--key-env NAME would send the key in the variable NAME)"
     if flags.key_env not in there:
         raise BadSettings(
-            f"--key-env names {flags.key_env}, which is not set: set it to the key, or leave --key-env out."
+            f"--key-env names {addresses.shown_name(flags.key_env)}, which is not set: set it to the key, or leave --key-env out."
         )
     key = _key(there[flags.key_env], flags.key_env)
     return key, f"Credential: API key {mask(key)} ({flags.key_env}, --key-env)"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from vivavoce.cli.screens import screen
+from vivavoce.cli.screens import complain, screen
 from vivavoce.session.happenings import UserSaid
 
 WORDS = "one two three four five six seven eight nine"
@@ -31,3 +34,26 @@ def test_only_a_terminal_has_colour_and_broken_lines_and_not_with_plain(
     screen(out, as_json=False, plain=plain, verbose=False, invites="speak").show(UserSaid("u", WORDS), 0, 0)
     assert len(out.getvalue().splitlines()) == lines
     assert ("\x1b" in out.getvalue()) is colour
+
+
+@pytest.mark.parametrize(("err", "lines"), [(Terminal(), 2), (io.StringIO(), 1)])
+def test_what_is_wrong_is_broken_between_words_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, err: io.StringIO, lines: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys, "stderr", err)
+    complain(WORDS)
+    assert err.getvalue().split() == ["Error:", *WORDS.split()]
+    assert len(err.getvalue().splitlines()) == lines
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("command", ["models list", "doctor --no-sound --no-network", "talk --say x --speaker none"])
+def test_a_full_disk_behind_stdout_is_one_sentence(command: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603  our own program
+            [sys.executable, "-c", "from vivavoce.cli.main import main; main()", *command.split()],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "Error: What is said here cannot be written any more (No space left on device).\n"

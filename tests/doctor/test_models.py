@@ -145,9 +145,14 @@ def test_a_name_that_is_no_model(tmp_path: Path) -> None:
     assert "small, medium" in fault.fix
 
 
-def test_a_brain_at_an_address_where_nobody_answers(tmp_path: Path) -> None:
-    fault = the_fault(looked_at(tmp_path, brain=f"{NOWHERE}/v1"), "models")
+@pytest.mark.parametrize("model", ["", "#llama3.2"])
+def test_a_brain_at_an_address_where_nobody_answers(tmp_path: Path, model: str) -> None:
+    fault = the_fault(looked_at(tmp_path, brain=f"{NOWHERE}/v1{model}"), "models")
     assert "127.0.0.1:9" in fault.sentence
+
+
+def test_a_brain_at_an_address_is_not_asked_without_the_network(tmp_path: Path) -> None:
+    assert "127.0.0.1:9" not in str(looked_at(tmp_path, brain=f"{NOWHERE}/v1", network=False))
 
 
 @pytest.mark.models

@@ -14,7 +14,6 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
-    from vivavoce.doctor.findings import Finding
     from vivavoce.doctor.sound import Sound
     from vivavoce.doctor.world import World
 
@@ -76,10 +75,10 @@ def doctor(ctx: click.Context, /, *, no_sound: bool, json: bool, plain: bool, **
     for found in examine(world):
         findings.append(found)
         if found.verdict != "skipped":
-            _print(line(found), found if rich else None)
+            _print(line(found), rich=rich, verdict=found.verdict)
     left_out = [what for what, out in (("the sound", no_sound), ("the network", given["no_network"])) if out]
     for text in summary(findings, _talk(ctx), left_out):
-        _print(text, None)
+        _print(text, rich=rich and "Talk with: " not in text)  # a command stays whole, to be copied
     ctx.exit(0 if well(findings) else 1)
 
 
@@ -148,12 +147,12 @@ def _device(name: str) -> int | str | None:
     return int(name) if name.isdigit() else name
 
 
-def _print(text: str, rich: Finding | None) -> None:
-    """One line; on a terminal broken between words, its verdict in colour."""
-    if rich is not None:
+def _print(text: str, *, rich: bool, verdict: str = "") -> None:
+    """One line; on a terminal (`rich`) broken between words, its verdict in colour."""
+    if rich:
         width = max(_NARROWEST, shutil.get_terminal_size().columns)
         text = textwrap.fill(text, width, subsequent_indent=_INDENT, break_on_hyphens=False, break_long_words=False)
-        if not os.environ.get("NO_COLOR"):
-            verdict, _, rest = text.partition(":")
-            text = f"{click.style(verdict, fg=_COLOURS[rich.verdict], bold=True)}:{rest}"
+        if verdict and not os.environ.get("NO_COLOR"):
+            first, _, rest = text.partition(":")
+            text = f"{click.style(first, fg=_COLOURS[verdict], bold=True)}:{rest}"
     click.echo(text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vivavoce.addresses import shown_name
 from vivavoce.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -81,9 +82,11 @@ def _check_key(name: str | None, brain: str) -> None:
     if name is None:
         return
     if not brain.startswith(("http://", "https://")):
-        raise BadSettings(f"--key-env {name} goes with --brain URL only: leave it out.")
+        raise BadSettings(f"--key-env {shown_name(name)} goes with --brain URL only: leave it out.")
     if not os.environ.get(name, "").strip():
-        raise BadSettings(f"--key-env {name}: this variable is not set. Put the key for --brain URL into it.")
+        raise BadSettings(
+            f"--key-env {shown_name(name)}: this variable is not set. Put the key for --brain URL into it."
+        )
 
 
 async def serve_until_told(stages: Stages, door: Door) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -12,6 +13,7 @@ from vivavoce import __version__
 from vivavoce.errors import VivaError
 
 INTERRUPTED = 130
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EFBIG})
 
 _VERBS = {
     "talk": ("vivavoce.cli.talk", "Talk with an AI model: speak, be answered, interrupt, say goodbye."),
@@ -66,8 +68,15 @@ def main() -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except VivaError as error:
-        click.echo(f"Error: {error}", err=True)
+        from vivavoce.cli.screens import complain  # noqa: PLC0415  # `viva --help` needs none of it
+
+        complain(str(error))
         code = error.exit_code
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        click.echo(f"Error: What is said here cannot be written any more ({error.strerror}).", err=True)
+        code = 1
     _close_stdout()
     sys.exit(code if isinstance(code, int) else 0)
 

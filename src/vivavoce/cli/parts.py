@@ -271,7 +271,10 @@ def _microphone(wishes: Wishes, lines: list[Line]) -> tuple[QueuedMicrophone | N
     try:
         return None, SoundCardMicrophone(_device(name))
     except NoDevice as error:
-        instead = " Type instead with --mic none, or let a recording speak: --mic FILE." * (name == "default")
+        instead = (
+            " Type instead with --mic none (without a speaker: --speaker none too), or let a recording speak: --mic FILE."
+            * (name == "default")
+        )
         raise NoDevice(f"{_no_such_file(name)}{error}{instead}") from error
 
 

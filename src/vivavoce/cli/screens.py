@@ -13,7 +13,7 @@ import click
 from vivavoce.errors import VivaError
 from vivavoce.session.happenings import Ended, Errored
 from vivavoce.terminal.json_lines import JsonLines
-from vivavoce.terminal.plain import Invites, PlainLines
+from vivavoce.terminal.plain import Invites, PlainLines, broken
 
 Screen = JsonLines | PlainLines
 
@@ -35,10 +35,16 @@ def has_keyboard() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
+def complain(sentence: str) -> None:
+    """What is wrong, on stderr; on a terminal broken between words."""
+    columns = shutil.get_terminal_size().columns if sys.stderr is not None and sys.stderr.isatty() else 0
+    click.echo(broken(f"Error: {sentence}", columns), err=True)
+
+
 def failed(error: VivaError, t: float, *, as_json: bool) -> None:
     """The talk could not begin: say why, for people on stderr, for programs as the `error` and `end` lines."""
     if not as_json:
-        click.echo(f"Error: {error}", err=True)
+        complain(str(error))
         return
     lines = JsonLines(sys.stdout)
     lines.show(Errored(error.reason, str(error), fatal=True), t, None)

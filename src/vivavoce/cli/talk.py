@@ -198,7 +198,7 @@ def talk(ctx: click.Context, /, **given: object) -> None:
     given.pop("say")
     named = frozenset(name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE)
     wishes = Wishes(turns=ctx.meta["turns"], given=named, **given)  # type: ignore[arg-type]  # click made them what the options say
-    from vivavoce.cli.screens import failed, has_keyboard, screen  # noqa: PLC0415  # `viva --help` needs none of it
+    from vivavoce.cli.screens import complain, failed, has_keyboard, screen  # noqa: PLC0415  # `viva --help` needs none of it
 
     started = time.monotonic()
     listening = not wishes.turns or any(option == "--mic" and value != "none" for option, value in wishes.turns)
@@ -221,7 +221,7 @@ def talk(ctx: click.Context, /, **given: object) -> None:
 
         traceback.print_exception(outcome.error.__cause__)
     if outcome.error is not None and outcome.untold:
-        click.echo(f"Error: {outcome.error}", err=True)
+        complain(str(outcome.error))
     if ended_by:
         ctx.exit(ended_by)
     ctx.exit(outcome.error.exit_code if outcome.error else _EXIT_CODES[outcome.reason])
@@ -255,6 +255,8 @@ def _on_signals(leave: Callable[[], None]) -> Callable[[], int | None]:
         seen.append(number)
         if number == signal.SIGINT:
             signal.signal(number, signal.SIG_DFL)
+            if sys.stderr is not None and sys.stderr.isatty():
+                click.echo(err=True)  # the terminal has written ^C: what follows begins a line
         leave()
 
     def pass_on(number: int, _frame: object) -> None:

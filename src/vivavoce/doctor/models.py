@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from vivavoce.addresses import shown
+from vivavoce.choose import Flags
 from vivavoce.doctor.findings import Finding, mend, of_error
 from vivavoce.doctor.world import Chart, World
 from vivavoce.engine.models import choose, registry
@@ -51,12 +52,23 @@ def _wanted(world: World) -> list[Model]:
     if choose.own(flags.recogniser, "hear") is None:
         wanted.append(_named(flags.recogniser, "hear", "--recogniser"))
     if flags.brain_is_away:
-        close = getattr(choose.open_brain(flags.brain, key_env=flags.key_env), "close", None)
-        if close is not None:
-            close()
+        if world.network:
+            _reach(flags)
     elif choose.own(flags.brain, "think") is None:
         wanted.append(_named(flags.brain, "think", "--brain"))
     return wanted
+
+
+def _reach(flags: Flags) -> None:
+    """The chat endpoint answers, and takes the key. Raises `VivaError`."""
+    from vivavoce.engine.models.chat import Chat  # noqa: PLC0415  httpx comes with the extra
+
+    brain = choose.open_brain(flags.brain, key_env=flags.key_env)
+    if isinstance(brain, Chat):
+        try:
+            brain.reach()
+        finally:
+            brain.close()
 
 
 def _named(spec: str, kind: str, flag: str) -> Model:

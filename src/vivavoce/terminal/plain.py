@@ -139,25 +139,24 @@ class PlainLines:
     def _line(self, kind: str, text: str, before: str = "") -> None:
         """`text` behind `before`, on a terminal broken between words, with room for `before` in all lines."""
         text = _CONTROL.sub(" ", text)  # whatever a model or a server says, a line is a line and moves no cursor
-        columns = self._columns() if self._columns else 0
-        longest = max(map(len, text.split()), default=0)
-        if columns < _LEAST_COLUMNS or len(before) + longest > columns:
-            self._write(kind, before + text)
-            return
-        lines = textwrap.wrap(
-            text,
-            columns,
-            initial_indent=before,
-            subsequent_indent=" " * len(before),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        self._write(kind, "\n".join(lines))
+        self._write(kind, broken(text, self._columns() if self._columns else 0, before))
 
     def _write(self, kind: str, text: str) -> None:
         if self._colour and text:
             text = f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
         print(text, file=self._out, flush=True)
+
+
+def broken(text: str, columns: int, before: str = "") -> str:
+    """`before` and `text` in lines of so many characters, broken between words; in one line, where a word is longer."""
+    longest = max(map(len, text.split()), default=0)
+    if columns < _LEAST_COLUMNS or len(before) + longest > columns:
+        return before + text
+    indent = " " * len(before)
+    lines = textwrap.wrap(
+        text, columns, initial_indent=before, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines)
 
 
 _INVITATIONS: Mapping[Invites, str] = {

@@ -273,3 +273,22 @@ def test_ollama_is_found_when_it_answers() -> None:
     with _serving() as endpoint:
         assert ollama(endpoint.base) == ["toy"]
     assert ollama("http://127.0.0.1:9") is None
+
+
+def test_an_endpoint_that_knows_no_models_is_there_and_one_that_refuses_the_key_says_so() -> None:
+    with _serving(status=404) as endpoint:
+        chat = Chat(endpoint.url, "toy")
+        chat.reach()
+        chat.close()
+    with _serving(status=401) as endpoint:
+        chat = Chat(endpoint.url, "toy")
+        with pytest.raises(KeyRefused):
+            chat.reach()
+        chat.close()
+
+
+def test_a_key_in_place_of_its_name_is_not_repeated() -> None:
+    with pytest.raises(BadSettings) as failed:
+        Chat("http://127.0.0.1:9/v1", key_env="sk-abcdefghijkl")
+    assert "sk-ab**" in str(failed.value)
+    assert "abcdefghijkl" not in str(failed.value)

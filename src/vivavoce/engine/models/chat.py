@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from vivavoce.addresses import is_loopback, shown
+from vivavoce.addresses import is_loopback, shown, shown_name
 from vivavoce.engine.models import qwen, spoken
 from vivavoce.engine.settings import GOODBYE
 from vivavoce.engine.stages import Asked, Counted, Cut, Prompt, Words
@@ -65,7 +65,9 @@ def _key(name: str | None, base: str) -> str:
         return ""
     key = os.environ.get(name, "").strip()
     if not key:
-        raise BadSettings(f"The environment variable {name}, named for the key of {base}, is not set.")
+        raise BadSettings(
+            f"The environment variable {shown_name(name)}, named for the key of {base}, is not set: put the key into it."
+        )
     return key
 
 
@@ -151,18 +153,27 @@ class Chat:
             ) from fault
         yield from reply.rest()
 
-    def _first_model(self) -> str:
+    def reach(self) -> httpx.Response:
+        """What it answers when it is asked for its models; it may know nothing of such a question.
+
+        Raises `ServerGone` where nobody answers, and `KeyRefused`, `QuotaExceeded`.
+        """
         try:
             answer = self._http.get(f"{self._base}/models")
-            names = [str(one["id"]) for one in answer.json()["data"]] if answer.status_code < _FIRST_FAULT else []
         except httpx.TransportError as fault:
             raise ServerGone(
                 f"The chat endpoint {self._base} does not answer ({type(fault).__name__}); is it running?"
             ) from fault
-        except (ValueError, KeyError, TypeError):
-            names = []
         if answer.status_code in _FAULTS:
             raise self._refusal(answer.status_code, answer.text)
+        return answer
+
+    def _first_model(self) -> str:
+        answer = self.reach()
+        try:
+            names = [str(one["id"]) for one in answer.json()["data"]] if answer.status_code < _FIRST_FAULT else []
+        except (ValueError, KeyError, TypeError):
+            names = []
         if not names:
             raise BadSettings(f"{self._base} names no model; name one behind the address: {self._base}#MODEL")
         return names[0]
