@@ -64,8 +64,3 @@ def test_every_rung_is_told_in_one_line() -> None:
 )
 def test_a_headset_is_known_by_its_name(microphone: str, speaker: str, field: str) -> None:
     assert noise_field(microphone, speaker) == field
-
-
-def test_who_hears_no_echo_wears_something() -> None:
-    assert noise_field("USB Audio", "USB Audio", Measured(4.0, -48.0, -66.0, 1.0)) == "near_field"
-    assert noise_field("USB Audio", "USB Audio", GOOD) == "far_field"

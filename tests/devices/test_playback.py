@@ -185,6 +185,27 @@ def test_an_underrun_is_counted_told_and_not_taken_for_heard_sound() -> None:
     asyncio.run(law())
 
 
+def test_a_device_that_runs_dry_in_silence_is_counted_and_nobody_is_told() -> None:
+    device = SimulatedDevice("speaker", outputs=1, latency_ms=40)
+
+    async def law() -> None:
+        system, speaker = opened(device)
+        system.stall(device, 200)  # before anything is begun, as while models load
+        system.advance(400)
+        speaker.start()
+        system.stall(device, 200)
+        system.advance(400)
+        speaker.play("a", numbered(300))
+        system.advance(500)
+        system.stall(device, 200)  # after the last word
+        system.advance(400)
+        assert speaker.underruns == 3
+        assert speaker.warnings() == []
+        await speaker.close()
+
+    asyncio.run(law())
+
+
 @pytest.mark.parametrize(("rate_hz", "channels"), [(48_000, 1), (44_100, 2), (16_000, 1), (24_000, 2), (96_000, 6)])
 def test_a_device_that_refuses_24_kHz_or_mono_plays_the_same_sound_at_its_own(rate_hz: int, channels: int) -> None:  # noqa: N802  the unit
     device = SimulatedDevice(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from vivavoce.terminal.commands import carried_out, turns
+from vivavoce.terminal.commands import carried_out, key_turned, turns
 
 
 @dataclass
@@ -55,6 +55,16 @@ def test_without_a_device_to_act_on_one_sentence_says_so(line: str) -> None:
 @pytest.mark.parametrize("line", ["/", "/mute now", "/volume 3 4", "/help me"])
 def test_what_is_almost_a_command_is_none(line: str) -> None:
     assert carried_out(line, Ears(), Mouth()).startswith(f"There is no command {line}.")
+
+
+def test_plus_and_minus_turn_the_volume_between_0_and_100_and_other_keys_do_nothing() -> None:
+    mouth, told = Mouth(95), list[str]()
+    for key in b"+x=-":
+        key_turned(bytes([key]), mouth, told.append)
+    assert told == ["The volume is 100.", "The volume is 100.", "The volume is 90."]
+    for _ in range(10):
+        key_turned(b"-", mouth, told.append)
+    assert mouth.volume == 0
 
 
 def test_help_names_every_command() -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from vivavoce.session.session import Session
 from vivavoce.session.settings import INSTRUCTIONS, Settings, Timeouts
 from vivavoce.tape.recorder import Recorder
 from vivavoce.terminal.button import presses
-from vivavoce.terminal.commands import turns
+from vivavoce.terminal.commands import key_turned, turns
 from vivavoce.terminal.keyboard import typed_lines
 from vivavoce.terminal.plain import PlainLines
 from vivavoce.tools import Toolbox
@@ -93,7 +93,7 @@ async def parts_for(wishes: Wishes, screen: Screen, environment: Mapping[str, st
         option == "--mic" and _recording_path(value) is None and value != "none" for option, value in wishes.turns
     )
     script = Script(lines, voice, stay=devices) if lines else None
-    button = presses(sys.stdin.fileno()) if wishes.push_to_talk else None
+    button = presses(sys.stdin.fileno(), _louder(screen, speaker)) if wishes.push_to_talk else None
     typed_only = not lines and isinstance(microphone, MemoryMicrophone)
     has_lines = has_keyboard() and button is None
     typed = _typed(screen, microphone, speaker, ends=typed_only) if has_lines else None
@@ -136,6 +136,15 @@ def _typed(screen: Screen, microphone: Microphone, speaker: Speaker, *, ends: bo
     ears = microphone if isinstance(microphone, SoundCardMicrophone) else None
     mouth = speaker if isinstance(speaker, SoundCardSpeaker) else None
     return turns(typed_lines(sys.stdin.fileno(), ends=ends), ears, mouth, lambda line: _announce(screen, line))
+
+
+def _louder(screen: Screen, speaker: Speaker) -> Callable[[bytes], None] | None:
+    """What the other keys do where there is a button; None where there is no volume."""
+    from vivavoce.devices.soundcard import SoundCardSpeaker  # noqa: PLC0415  only a terminal needs it
+
+    if not isinstance(speaker, SoundCardSpeaker):
+        return None
+    return lambda key: key_turned(key, speaker, lambda line: _announce(screen, line))
 
 
 def _announce(screen: Screen, line: str) -> None:

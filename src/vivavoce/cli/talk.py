@@ -157,7 +157,9 @@ class _OrderedCommand(click.Command):
     "--echo off, where the model `base` is here.",
 )
 @click.option(
-    "--push-to-talk", is_flag=True, help="You say when you speak: press space or Enter, and again when you are done."
+    "--push-to-talk",
+    is_flag=True,
+    help="You say when you speak: press space or Enter, and again when you are done; + and - are the volume.",
 )
 @click.option("--semantic", is_flag=True, help="Let the server judge from your words when you are done.")
 @click.option(

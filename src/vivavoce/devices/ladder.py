@@ -83,16 +83,6 @@ def _hopeless(measured: Measured) -> bool:
     return heard and measured.seconds >= ENOUGH_S and measured.cancelled_db < _LEAST_GAIN_DB
 
 
-def noise_field(microphone: str, speaker: str, measured: Measured | None = None) -> Field:
-    """`noise_reduction` that fits: near for a microphone at the mouth, far for one on a table.
-
-    Args:
-        microphone: name of the device.
-        speaker: name of the device.
-        measured: the echo, where there is a measurement: who hears no echo at all wears something.
-    """
-    if _WORN.search(microphone) or _WORN.search(speaker):
-        return "near_field"
-    if measured is not None and measured.seconds >= ENOUGH_S and measured.echo_db < _NO_ECHO_DB:
-        return "near_field"
-    return "far_field"
+def noise_field(microphone: str, speaker: str) -> Field:
+    """`noise_reduction` that fits: near for a microphone at the mouth, far for one on a table; by what people call the two."""
+    return "near_field" if _WORN.search(microphone) or _WORN.search(speaker) else "far_field"

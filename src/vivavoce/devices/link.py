@@ -171,6 +171,12 @@ class Link:
         return "" if self.device is None else self.device.name
 
     @property
+    def called(self) -> str:
+        """What people call it: a sound server lists its devices under one name, such as `default`, and knows which one plays."""
+        follows = self.pinned is None and self.host.moves_streams
+        return (self.host.default_now(self.kind) if follows else None) or self.name
+
+    @property
     def is_open(self) -> bool:
         """Whether there is a stream."""
         return self._stream is not None

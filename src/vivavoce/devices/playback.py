@@ -40,6 +40,7 @@ class Playback:
     Attributes:
         spool: what plays now.
         underflows: times the device ran dry.
+        holes: those of them that came in the middle of sound; what runs dry in silence nobody hears.
         cushion: what a reply waits for before it is begun.
         gain: 0 to 1; a new one is reached within 10 ms of sound.
         held: once it is silent (`gain` 0), nothing of the spool is played: it waits.
@@ -59,12 +60,14 @@ class Playback:
         self.cushion = Cushion()
         self.troubles = Troubles()
         self.underflows = 0
+        self.holes = 0
         self.gain = 1.0
         self.held = False
         self.gap_s = 0.0
         self.tap: Tap | None = None
         self._reached = 1.0
         self._told = 0
+        self._sounds = False  # whether the last block ended with sound: the audio thread's
         self._begun = False
         self._leaving: deque[Spool] = deque()
         self._switches = 0  # written by those who hush, `_cuts` by the one who cuts: the audio thread compares
@@ -114,10 +117,10 @@ class Playback:
         return old
 
     def warn(self) -> None:
-        """Note in `troubles` how often the device ran dry since the last time."""
-        underflows = self.underflows
-        self.troubles.note("speaker_underrun", underflows - self._told)
-        self._told = underflows
+        """Note in `troubles` how often sound was torn since the last time."""
+        holes = self.holes
+        self.troubles.note("speaker_underrun", holes - self._told)
+        self._told = holes
 
     def check(self) -> None:
         """Raises `NoDevice` when the device is gone and did not come back; a closed one is not."""
@@ -182,6 +185,7 @@ class Playback:
         self.link.calls += 1
         if status.output_underflow:
             self.underflows += 1
+            self.holes += self._sounds
         dac_s = when.outputBufferDacTime
         if dac_s <= when.currentTime:  # some drivers do not say when: the latency of the stream is the next best
             dac_s = when.currentTime + self._latency_s
@@ -200,6 +204,7 @@ class Playback:
         waits = self.held and not self._reached
         if self._begun and not waits and self._switches == self._cuts:
             used += self._hand(out[used:], dac_s + used / (RATE_HZ * SAMPLE_BYTES))
+        self._sounds = used == len(out)
         out[used:] = _NOTHING[: len(out) - used]
         if self._reached != 1.0 or self.gain != 1.0:
             gain = self.gain

@@ -9,7 +9,7 @@ import ctypes
 import ctypes.util
 import threading
 import time
-from typing import Any
+from typing import Any, get_args
 
 from vivavoce.devices.host import Kind
 
@@ -19,6 +19,7 @@ _SERVER_EVENTS = 0x80
 _GLANCE_US = 200_000
 _IDLE_S = 3.0
 _AGAIN_S = 0.5
+_FIRST_S = 0.2
 
 
 class _Server(ctypes.Structure):
@@ -89,15 +90,18 @@ class Defaults:
         self._asked_s = 0.0
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._first = threading.Event()
 
     def name(self, kind: Kind) -> str | None:
-        """What people call the default device; None when it is not known, such as in the first moments. Never waits."""
+        """What people call the default device; None when it is not known. Waits for the first answer, 0.2 s at most."""
         self._asked_s = time.monotonic()
         if self._lib is not None:
             with self._starting:
                 if self._thread is None or not self._thread.is_alive():
+                    self._first.clear()
                     self._thread = threading.Thread(target=self._follow, name="viva-pulse", daemon=True)
                     self._thread.start()
+                    self._first.wait(_FIRST_S)
         return self._names.get(kind)
 
     def _wanted(self) -> bool:
@@ -105,7 +109,8 @@ class Defaults:
 
     def _follow(self) -> None:
         while self._wanted():
-            _Connection(self._lib, self._names).run(self._wanted)
+            _Connection(self._lib, self._names, self._first).run(self._wanted)
+            self._first.set()
             time.sleep(_AGAIN_S)  # there is no server, or it ended
         self._names.clear()
 
@@ -113,9 +118,10 @@ class Defaults:
 class _Connection:
     """One connection to the server, from its beginning to its end."""
 
-    def __init__(self, lib: Any, names: dict[Kind, str]) -> None:
+    def __init__(self, lib: Any, names: dict[Kind, str], known: threading.Event) -> None:
         self._lib = lib
         self._names = names
+        self._known = known
         self._on_event = _EventCall(lambda *_: self._ask())  # kept: the library holds nothing but their addresses
         self._on_server = _ServerCall(lambda _, info, __: self._server(info))
         self._on_sink = _NodeCall(lambda _, info, __, ___: self._node("output", info))
@@ -160,6 +166,8 @@ class _Connection:
         if info:
             name = info.contents.description or info.contents.name
             self._names[kind] = name.decode(errors="replace")
+            if len(self._names) == len(get_args(Kind)):
+                self._known.set()
 
     def _done(self, operation: int | None) -> None:
         if operation:

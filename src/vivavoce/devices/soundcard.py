@@ -46,8 +46,8 @@ class SoundCardMicrophone:
 
     @property
     def name(self) -> str:
-        """The device it records from, or did last."""
-        return self._capture.link.name
+        """What people call the device it records from, or did last."""
+        return self._capture.link.called
 
     @property
     def muted(self) -> bool:
@@ -127,8 +127,8 @@ class SoundCardSpeaker:
 
     @property
     def name(self) -> str:
-        """The device it plays on, or did last."""
-        return self._playback.link.name
+        """What people call the device it plays on, or did last."""
+        return self._playback.link.called
 
     @property
     def out_ms(self) -> int:

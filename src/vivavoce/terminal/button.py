@@ -7,33 +7,39 @@ import os
 import select
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 _KEYS = b" \r\n"
 _LOOK_S = 0.2
 
 
-async def presses(fd: int) -> AsyncIterator[None]:
-    """Each press of space or Enter on the terminal `fd`, until its end; other keys do nothing. Ctrl-C stays what it is.
+async def presses(fd: int, other: Callable[[bytes], None] | None = None) -> AsyncIterator[None]:
+    """Each press of space or Enter on the terminal `fd`, until its end. Ctrl-C stays what it is.
 
     The terminal shows no keys meanwhile, and is as it was afterwards.
+
+    Args:
+        fd: of the terminal.
+        other: gets every other key, a byte at a time, in the loop.
     """
     loop = asyncio.get_running_loop()
     pressed: asyncio.Queue[bool] = asyncio.Queue()
     over = threading.Event()
 
-    def deliver(more: bool) -> None:
+    def deliver(call: Callable[..., None], what: object) -> None:
         try:
-            loop.call_soon_threadsafe(pressed.put_nowait, more)
+            loop.call_soon_threadsafe(call, what)
         except RuntimeError:
             over.set()  # the talk is over and its loop closed
 
     def read() -> None:
         for key in _keys(fd, over):
             if key in _KEYS:
-                deliver(True)
-        deliver(False)
+                deliver(pressed.put_nowait, True)
+            elif other is not None:
+                deliver(other, key)
+        deliver(pressed.put_nowait, False)
 
     with _single_keys(fd):
         reader = threading.Thread(target=read, name="button", daemon=True)

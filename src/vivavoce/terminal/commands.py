@@ -1,10 +1,12 @@
-"""Typed lines that are not meant for the assistant: `/mute`, `/unmute`, `/volume 50`, `/help`."""
+"""What is typed and not meant for the assistant: `/mute`, `/unmute`, `/volume 50`, `/help`; with a button, the keys + and -."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
+_STEP = 10
+_KEYS = {b"+": _STEP, b"=": _STEP, b"-": -_STEP}
 COMMANDS = "/mute and /unmute the microphone, /volume 0 to 100, /help"
 
 
@@ -51,6 +53,13 @@ def carried_out(line: str, ears: Ears | None, mouth: Mouth | None) -> str:
             return f"Commands: {COMMANDS}. Every other line is said to the assistant."
         case _:
             return f"There is no command {line.strip()}. There are: {COMMANDS}."
+
+
+def key_turned(key: bytes, mouth: Mouth, tell: Callable[[str], None]) -> None:
+    """+ (or =, which is the same key on many keyboards) is louder, - is quieter, by 10 percent; other keys are nothing."""
+    if key in _KEYS:
+        mouth.volume = min(max(mouth.volume + _KEYS[key], 0), 100)
+        tell(f"The volume is {mouth.volume}.")
 
 
 def _mute(ears: Ears | None, *, muted: bool) -> str:
