@@ -140,6 +140,8 @@ def test_the_audio_thread_is_fed_while_the_loop_stands_still(recorder: Recorder)
             await asyncio.sleep(0.02)
         await heard_whole(speaker, Heard("a", 1200))
         await recorder.until(lambda sound: holds(sound, said))
+        # a busy machine may run dry, and counts it; sound that waits for the loop is a gap that nobody counts
+        assert squeezed(recorder.sound)[1] <= speaker.underruns
         await speaker.close()
 
     asyncio.run(law())
