@@ -1,4 +1,4 @@
-"""`viva devices`, on the virtual card and without any."""
+"""`viva devices`, on a simulated card, on the virtual one and without any."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from vivavoce.cli.devices import devices
+from vivavoce.testing.portaudio import SimulatedDevice, SimulatedPortAudio
 
 MAIN = "from vivavoce.cli.main import main; main()"
+FIELDS = (
+    *("index", "name", "host_api", "inputs", "outputs", "rate_hz"),
+    *("input_rates_hz", "output_rates_hz", "default_input", "default_output"),
+)
 
 
 def viva(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -22,6 +30,33 @@ def viva(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedP
         check=False,
         timeout=60,
     )
+
+
+def test_json_says_of_each_device_what_it_is_and_at_which_rates_it_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = SimulatedPortAudio(
+        [
+            SimulatedDevice("Bildschirm für zwei", outputs=8, rates_hz=(44_100, 48_000), rate_hz=44_100),
+            SimulatedDevice("Webcam", inputs=1, rates_hz=(16_000,), rate_hz=16_000),
+            SimulatedDevice("Headset", inputs=2, outputs=6, rates_hz=(24_000, 96_000)),
+            SimulatedDevice("Stuck", inputs=4, rates_hz=()),
+        ]
+    )
+    monkeypatch.setattr("vivavoce.cli.devices.portaudio", lambda: system)
+    done = CliRunner().invoke(devices, ["--json"])
+    assert done.exit_code == 0
+    rows = [
+        (0, "Bildschirm für zwei", "Simulated", 0, 8, 44_100, [], [44_100, 48_000], False, True),
+        (1, "Webcam", "Simulated", 1, 0, 16_000, [16_000], [], True, False),
+        (2, "Headset", "Simulated", 2, 6, 48_000, [24_000, 96_000], [24_000, 96_000], False, False),
+        (3, "Stuck", "Simulated", 4, 0, 48_000, [], [], False, False),
+    ]
+    assert json.loads(done.stdout) == [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+
+def test_every_field_of_json_is_in_the_document() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "sound.md").read_text()
+    told = document.partition("## Which device")[2].partition("\n## ")[0]
+    assert [field for field in FIELDS if f"`{field}`" not in told] == []
 
 
 @pytest.mark.sound

@@ -24,11 +24,6 @@ from tests.wire.servers import KEY, openai, serving
 RECORDING = Path(__file__).parents[1] / "recordings" / "jfk.wav"
 COMMAND = [sys.executable, "-c", "from vivavoce.cli.main import main; main()", "doctor"]
 NOWHERE = ("--server", "ws://127.0.0.1:9/v1/realtime", "--no-network")
-UNFINDABLE = """
-import ctypes.util
-find = ctypes.util.find_library
-ctypes.util.find_library = lambda name: None if "portaudio" in name else find(name)
-"""
 
 
 @dataclass(frozen=True)
@@ -173,13 +168,6 @@ def test_a_wrong_option_is_wrong_use() -> None:
     assert viva_doctor("--no-such-option").code == 2
 
 
-def test_without_portaudio_only_that_is_told(tmp_path: Path) -> None:
-    said = viva_doctor(*NOWHERE, "--json", env=with_site(tmp_path, UNFINDABLE))
-    assert (said.code, said.report["mend"]) == (1, ["portaudio"])
-    assert "apt install libportaudio2" in said.check("portaudio")["fix"]
-    assert said.check("level")["because"] == "portaudio"
-
-
 # ---- on the virtual card
 
 
@@ -219,15 +207,6 @@ def pactl(audio: VirtualAudio, *args: str) -> str:
     return done.stdout
 
 
-def only(direction: str, audio: VirtualAudio, folder: Path) -> dict[str, str]:
-    """Variables under which the card has only this direction: `playback` or `capture`."""
-    server = audio.env["PULSE_SERVER"]
-    config = folder / f"only-{direction}.conf"
-    pcm = f'type asym {direction}.pcm {{ type pulse server "{server}" }} hint {{ show on description "half" }}'
-    config.write_text(f'pcm.!default {{ {pcm} }}\nctl.!default {{ type pulse server "{server}" }}\n')
-    return {**audio.env, "ALSA_CONFIG_PATH": str(config)}
-
-
 @pytest.mark.sound
 class TestOnTheCard:
     def test_a_talk_with_sound_and_server_is_well(self, virtual_audio: VirtualAudio, voice: Path) -> None:
@@ -244,27 +223,12 @@ class TestOnTheCard:
         assert 20 <= said.check("round_trip")["facts"]["delay_ms"] <= 500  # a null sink's latency is not exact
         assert said.check("echo")["facts"]["loss_db"] == pytest.approx(0, abs=3)
 
-    def test_a_silent_microphone(self, virtual_audio: VirtualAudio) -> None:
+    def test_a_silent_microphone_is_one_line_with_its_fix_and_the_person_was_asked_once(
+        self, virtual_audio: VirtualAudio
+    ) -> None:
         said = viva_doctor(*NOWHERE, env=virtual_audio.env)
         assert said.code == 1
-        mends = [line for line in said.lines if line.startswith("mend: ")]
-        assert len(mends) == 1
-        assert mends[0].startswith("mend: The microphone is silent")
+        (mend,) = [line for line in said.lines if line.startswith("mend: ")]
+        assert mend.startswith("mend: The microphone is silent")
+        assert "Unmute it" in mend
         assert sum(line.startswith("now: ") for line in said.lines) == 1
-
-    def test_no_input(self, virtual_audio: VirtualAudio, tmp_path: Path) -> None:
-        said = viva_doctor(*NOWHERE, "--json", env=only("playback", virtual_audio, tmp_path))
-        assert (said.code, said.report["mend"]) == (1, ["microphone"])
-
-    def test_no_output(self, virtual_audio: VirtualAudio, tmp_path: Path, voice: Path) -> None:
-        with speaking(voice, virtual_audio):
-            said = viva_doctor(*NOWHERE, "--json", env=only("capture", virtual_audio, tmp_path))
-        assert (said.code, said.report["mend"]) == (1, ["speaker"])
-        assert said.check("level")["verdict"] != "mend"
-
-
-@pytest.mark.skipif(sys.platform != "linux" or Path("/dev/snd").exists(), reason="this machine has a sound card")
-def test_without_a_sound_server_there_is_one_finding() -> None:
-    nowhere = {"PULSE_SERVER": "unix:/nowhere", "ALSA_CONFIG_PATH": "/usr/share/alsa/alsa.conf"}
-    said = viva_doctor(*NOWHERE, "--json", env=nowhere)
-    assert (said.code, said.report["mend"]) == (1, ["devices"])

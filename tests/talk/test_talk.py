@@ -82,6 +82,15 @@ def test_a_barge_in_cuts_the_reply_exactly_where_it_was_heard(tmp_path: Path) ->
     assert began["out_ms"] - reply.start * 1000 / RATE >= 1000
 
 
+def test_what_interrupts_is_left_to_the_server_unless_asked_for() -> None:
+    server = NumberedServer([Answer("One two three.", 300)])
+    seen = talk(server, "--mic", QUESTION, "--speaker", "none")
+    assert seen.code == 0, seen.err
+    assert "Barge-in: " not in seen.out  # `auto` and `confirmed` say who decides
+    turns = server.words("session.update")[0]["session"]["audio"]["input"]["turn_detection"]
+    assert (turns["create_response"], turns["interrupt_response"]) == (True, True)
+
+
 def test_the_words_of_the_person_stand_before_the_answer_even_when_they_are_late() -> None:
     server = NumberedServer([Answer("Here you are.", 400, transcript_delay_s=1.2)], heard_as=["Late words"])
     seen = talk(server, "--mic", QUESTION, "--speaker", "none")

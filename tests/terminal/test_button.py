@@ -18,29 +18,48 @@ import termios
 from vivavoce.terminal.button import presses
 
 
-def test_space_and_enter_are_presses_and_other_keys_are_not_and_the_terminal_is_as_before() -> None:
+async def single_keys(terminal: int) -> None:
+    """Wait until its keys come one by one."""
+    while termios.tcgetattr(terminal)[3] & termios.ICANON:  # noqa: ASYNC110  # a terminal rings no event
+        await asyncio.sleep(0.01)
+
+
+def test_space_and_enter_are_presses_and_other_keys_are_not() -> None:
+    ours, theirs = pty.openpty()
+
+    async def press() -> list[None]:
+        button = presses(theirs)
+        first = asyncio.ensure_future(anext(button))
+        await single_keys(theirs)
+        os.write(ours, b"a \n\x1b[Ax\t\r ")
+        await first
+        for _ in range(3):
+            await anext(button)
+        os.close(ours)
+        return [surplus async for surplus in button]
+
+    try:
+        assert asyncio.run(press()) == []
+    finally:
+        os.close(theirs)
+
+
+def test_keys_are_not_shown_and_the_terminal_is_as_before_when_nobody_listens_any_more() -> None:
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)
 
-    async def press() -> tuple[int, list[Any]]:
-        count = 0
+    async def press() -> list[Any]:
         button = presses(theirs)
         first = asyncio.ensure_future(anext(button))
-        while termios.tcgetattr(theirs)[3] & termios.ICANON:  # noqa: ASYNC110  # a terminal rings no event
-            await asyncio.sleep(0.01)
-        os.write(ours, b"a \n\x1b[Ax ")
+        await single_keys(theirs)
+        os.write(ours, b" ")
         await first
-        count += 1
         during = termios.tcgetattr(theirs)
-        while count < 3:
-            await anext(button)
-            count += 1
         await button.aclose()  # type: ignore[attr-defined]  # an async generator is what it is
-        return count, during
+        return during
 
     try:
-        count, during = asyncio.run(press())
-        assert count == 3
+        during = asyncio.run(press())
         assert not during[3] & termios.ECHO
         assert during[3] & termios.ISIG
         assert termios.tcgetattr(theirs) == before
@@ -55,8 +74,7 @@ def test_the_end_of_the_terminal_is_the_end_of_the_presses() -> None:
     async def press() -> list[None]:
         button = presses(theirs)
         first = asyncio.ensure_future(anext(button))
-        while termios.tcgetattr(theirs)[3] & termios.ICANON:  # noqa: ASYNC110  # a terminal rings no event
-            await asyncio.sleep(0.01)
+        await single_keys(theirs)
         os.write(ours, b" ")
         await first
         os.close(ours)
