@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.conftest import VirtualAudio
+from tests.devices.recorder import Recorder, missing, stretches
+from tests.devices.through import Sound, sound_of
+
+from vivavoce.pcm import SAMPLES_PER_MS
+from vivavoce.testing.sound import NUMBERS, Run, numbered
 
 pytestmark = [pytest.mark.sound, pytest.mark.timeout(120)]
 
@@ -23,43 +33,56 @@ from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 def say(**line):
     print(json.dumps(line | {"t": time.monotonic()}), flush=True)
 
-async def main(speaker_name, ms):
+async def main(speaker_name, kept):
+    said = sys.stdin.buffer.read()
     mic = SoundCardMicrophone()
-    speaker = SoundCardSpeaker(None if speaker_name == "default" else speaker_name)
+    speaker = SoundCardSpeaker(speaker_name or None)
     speaker.start()
-    speaker.play("a", bytes([1, 1]) * 24 * ms)
+    speaker.play("a", said)
 
     async def listen():
-        while (sound := await mic.read()) is not None:
-            say(mic=len(sound) // 48)
-            for trouble in mic.warnings() + speaker.warnings():
-                say(code=trouble.code, message=trouble.message)
+        with open(kept, "wb", buffering=0) as file:
+            while (sound := await mic.read()) is not None:
+                file.write(sound)
+                say(mic=file.tell() // 2)
+                for trouble in mic.warnings() + speaker.warnings():
+                    say(code=trouble.code, message=trouble.message)
 
     listening = asyncio.ensure_future(listen())
     async with asyncio.timeout(100):
-        while (report := await speaker.report()).ms < ms:
+        while (report := await speaker.report()).ms < len(said) // 48:
             say(heard=report.ms)
     say(heard=report.ms)
     await asyncio.sleep(0.3)
     await asyncio.gather(mic.close(), speaker.close())
     await listening
 
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+asyncio.run(main(*sys.argv[1:]))
 """
 
 
 class Player:
-    """A program of ours with a microphone and a speaker, which says what it hears of them."""
+    """A program of ours with a microphone and a speaker on which it plays numbered samples; it says what it hears of both."""
 
-    def __init__(self, audio: VirtualAudio, speaker: str, ms: int) -> None:
+    def __init__(self, audio: VirtualAudio, ms: int, *, speaker: str = "") -> None:
         self.lines: list[dict[str, Any]] = []
+        self._folder = tempfile.TemporaryDirectory()
+        self._kept = Path(self._folder.name, "mic")
         self._program = subprocess.Popen(  # noqa: S603  ours
-            [sys.executable, "-c", PLAYER, speaker, str(ms)],
+            [sys.executable, "-c", PLAYER, speaker, self._kept],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # PortAudio and ALSA print their own despair there
             env=os.environ | audio.env,
-            text=True,
         )
+        assert self._program.stdin is not None
+        with self._program.stdin as its:
+            its.write(numbered(ms))
+
+    @property
+    def mic(self) -> Sound:
+        """What the microphone has heard."""
+        return sound_of(self._kept.read_bytes())
 
     def until(self, what: str, value: int = 0) -> None:
         """Read on until a line says `what`, and at least `value` of it."""
@@ -71,20 +94,28 @@ class Player:
                 return
         raise AssertionError(f"no {what} {value} in the last of {len(self.lines)} lines, {self.lines[-20:]}")
 
-    def end(self) -> None:
-        assert self._program.stdout is not None
-        self.lines += [json.loads(line) for line in self._program.stdout]
-        assert self._program.wait(20) == 0
+    def go_on(self, what: str, more: int) -> None:
+        """Read on until `more` milliseconds were heard, or samples of the microphone."""
+        self.until(what, max(line.get(what, 0) for line in self.lines) + more)
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Meanwhile the system gives it no time."""
+        self._program.send_signal(signal.SIGSTOP)
+        yield
+        self._program.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         self._program.kill()
         self._program.wait(10)
         assert self._program.stdout is not None
         self._program.stdout.close()
+        self._folder.cleanup()
 
-    def told(self, code: str) -> int:
-        """How often."""
-        return sum(line.get("code") == code for line in self.lines)
+    @property
+    def told(self) -> list[str]:
+        """What it said of devices."""
+        return [line["message"] for line in self.lines if line.get("code", "").startswith("device_")]
 
     def heard(self) -> list[int]:
         return [line["heard"] for line in self.lines if "heard" in line]
@@ -99,16 +130,70 @@ def pactl(audio: VirtualAudio, *words: str) -> str:
     return done.stdout.strip()
 
 
-HEADSET = ("rate=48000", "sink_properties=device.description=Headset")
+def plug(audio: VirtualAudio, sink: str, channels: int = 1) -> str:
+    """Another speaker; the answer pulls it."""
+    how = (
+        f"sink_name={sink}",
+        f"channels={channels}",
+        "rate=48000",
+        f"sink_properties=device.description={sink.title()}",
+    )
+    return pactl(audio, "load-module", "module-null-sink", "norewinds=1", *how)
 
 
-def plug_headset(audio: VirtualAudio) -> str:
-    return pactl(audio, "load-module", "module-null-sink", "norewinds=1", "sink_name=headset", *HEADSET)
+class Voices:
+    """Two microphones, `left` (the default one) and `right`, that hear the same numbered samples; right, below zero.
+
+    Attributes:
+        left: what pulls the left one.
+    """
+
+    def __init__(self, audio: VirtualAudio, ms: int, folder: Path) -> None:
+        pactl(audio, "unload-module", "module-remap-source")
+        plug(audio, "voices", 2)
+        self.left, _ = (
+            pactl(
+                audio,
+                *("load-module", "module-remap-source", "master=voices.monitor", f"source_name={side}"),
+                *("channels=1", "channel_map=mono", f"master_channel_map=front-{side}", "remix=no"),
+                f"source_properties=device.description={side.title()}",
+            )
+            for side in ("left", "right")
+        )
+        pactl(audio, "set-default-source", "left")
+        said = np.frombuffer(numbered(ms), "<i2")
+        (folder / "voices").write_bytes(np.stack([said, -said], 1).tobytes())
+        pacat = shutil.which("pacat")
+        assert pacat is not None
+        how = ("--playback", "--raw", "--rate=24000", "--channels=2", "--format=s16le", "--device=voices")
+        self._program = subprocess.Popen([pacat, *how, folder / "voices"], env=os.environ | audio.env)  # noqa: S603  pulseaudio-utils
+
+    def kill(self) -> None:
+        self._program.kill()
+        self._program.wait(10)
 
 
 def kill(audio: VirtualAudio) -> None:
     """Its server is gone at once."""
-    os.kill(int(Path(audio.env["VA_DIR"], "pid").read_text()), 9)
+    pid = Path(audio.env["VA_DIR"], "pid")
+    if pid.exists():
+        os.kill(int(pid.read_text()), 9)
+        pid.unlink()  # nobody needs to wait for its end
+
+
+DIED = {"twice_ms": 10, "lost_ms": 40}
+"""Nobody says what a device that died still played: our clock is believed for 40 ms beyond its last call (`playback`)."""
+
+
+def goes_on(*sounds: list[Run], twice_ms: int = 1, lost_ms: int = 20) -> bool:
+    """Whether each sound begins where the one before it ended, and none of them has less than 200 ms.
+
+    What is lost at most is what the card drops after it ran dry (`through`), or the 3 ms that a move of a speaker costs.
+    """
+    runs = [run for sound in sounds for run in sound]
+    return all(sum(run.samples for run in sound) > 200 * SAMPLES_PER_MS for sound in sounds) and all(
+        -twice_ms * SAMPLES_PER_MS <= gap <= lost_ms * SAMPLES_PER_MS for gap in missing(runs)
+    )
 
 
 @pytest.fixture
@@ -120,12 +205,21 @@ def room(spare_audio: VirtualAudio) -> Iterator[VirtualAudio]:
     kill(spare_audio)  # it would take seconds to end by itself
 
 
+Mine = Callable[[Any], Any]
+
+
 @pytest.fixture
-def players() -> Iterator[list[Player]]:
-    made: list[Player] = []
-    yield made
-    for player in made:
-        player.kill()
+def mine() -> Iterator[Mine]:
+    """What it is given, which is killed after the test."""
+    things: list[Any] = []
+
+    def keep(thing: Any) -> Any:
+        things.append(thing)
+        return thing
+
+    yield keep
+    for thing in things:
+        thing.kill()
 
 
 @pytest.fixture
@@ -142,74 +236,135 @@ def usb(room: VirtualAudio, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_a_pinned_speaker_that_is_pulled_hands_over_to_the_default_and_gets_it_back(
-    room: VirtualAudio, usb: VirtualAudio, players: list[Player]
+    room: VirtualAudio, usb: VirtualAudio, mine: Mine
 ) -> None:
-    player = Player(room, "usb", 90_000)  # the server may take its time to come back
-    players.append(player)
+    pinned, default = mine(Recorder(usb, "speaker.monitor")), mine(Recorder(room, "speaker.monitor"))
+    player = mine(Player(room, 90_000, speaker="usb"))  # the server may take its time to come back
     player.until("heard", 500)
     kill(usb)
     player.until("device_back")
-    assert "the speaker is now 'default'" in player.lines[-1]["message"]
+    assert "the speaker is now 'default'" in player.told[-1]
     usb.start()
+    again = mine(Recorder(usb, "speaker.monitor"))
     player.until("device_back")
-    assert "the speaker is now 'usb'" in player.lines[-1]["message"]
-    player.until("heard", player.heard()[-1] + 500)
-    assert player.told("device_back") == 2
+    assert "the speaker is now 'usb'" in player.told[-1]
+    player.go_on("heard", 500)
+    assert len(player.told) == 2
     assert player.heard() == sorted(player.heard())
+    before, between, after = (stretches(recorder.stop()) for recorder in (pinned, default, again))
+    assert goes_on(before, between, **DIED)
+    assert goes_on(between, after, twice_ms=10, lost_ms=200)  # the second recorder may come later than the sound
 
 
-def test_a_sink_that_is_pulled_in_mid_sentence_does_not_end_the_sentence(
-    room: VirtualAudio, players: list[Player]
+def test_a_default_speaker_that_is_pulled_in_mid_sentence_is_told_once_and_the_next_one_goes_on(
+    room: VirtualAudio, mine: Mine
 ) -> None:
-    headset = plug_headset(room)
-    player = Player(room, "headset", 1500)
-    players.append(player)
+    headset = plug(room, "headset")
+    pactl(room, "set-default-sink", "headset")
+    pulled, left = mine(Recorder(room, "headset.monitor")), mine(Recorder(room, "speaker.monitor"))
+    player = mine(Player(room, 20_000))
     player.until("heard", 500)
-    pactl(room, "unload-module", headset)  # the server moves the stream, or the device dies: either way it goes on
-    player.until("heard", 1500)
-    player.end()
+    pactl(room, "unload-module", headset)
+    player.until("device_")
+    player.go_on("heard", 700)
+    assert player.told == ["The sound devices changed: the speaker is now 'VirtualSpeaker'."]
     assert player.heard() == sorted(player.heard())
+    assert goes_on(stretches(pulled.stop()), stretches(left.stop()))
 
 
 def test_a_sound_server_that_is_killed_and_restarted_is_taken_again_and_told_once(
-    room: VirtualAudio, players: list[Player]
+    room: VirtualAudio, mine: Mine
 ) -> None:
-    player = Player(room, "default", 2500)
-    players.append(player)
+    killed = mine(Recorder(room, "speaker.monitor"))
+    player = mine(Player(room, 20_000))
     player.until("heard", 500)
     kill(room)
-    room.start()
+    time.sleep(0.3)  # it looks for a device, in vain
+    with player.halted():  # so that nothing is heard that is not recorded
+        room.start()
+        restarted = mine(Recorder(room, "speaker.monitor"))
     player.until("device_back")
-    assert "ms of the microphone were not heard" in player.lines[-1]["message"]
-    player.until("heard", 2500)
-    player.end()
-    assert player.told("device_back") == 1
+    assert "ms of the microphone were not heard" in player.told[-1]
+    player.go_on("heard", 700)
+    player.go_on("mic", 200 * SAMPLES_PER_MS)
+    assert (
+        sum("devices changed" in told for told in player.told) == 1
+    )  # a machine that starts it slowly is told so before
     assert player.heard() == sorted(player.heard())
-    assert "mic" in player.lines[-1]
+    assert goes_on(stretches(killed.stop()), stretches(restarted.stop()), **DIED)
 
 
-def test_a_speaker_that_stands_still_without_an_error_is_noticed(room: VirtualAudio, players: list[Player]) -> None:
-    plug_headset(room)
-    player = Player(room, "headset", 1500)
-    players.append(player)
+def test_a_speaker_that_stands_still_without_an_error_is_noticed(room: VirtualAudio, mine: Mine) -> None:
+    plug(room, "headset")
+    recorder = mine(Recorder(room, "headset.monitor"))
+    player = mine(Player(room, 20_000, speaker="headset"))
     player.until("heard", 500)
     pactl(room, "suspend-sink", "headset", "1")
     player.until("device_gone")  # found out from calls that do not come
+    time.sleep(0.3)  # it is looked at again
     pactl(room, "suspend-sink", "headset", "0")
-    player.until("heard", 1500)
-    player.end()
-    assert (player.told("device_gone"), player.told("device_back")) == (1, 1)
+    player.until("device_back")
+    player.go_on("heard", 700)
+    assert [told.split()[1:4] for told in player.told] == [["speaker", "is", "gone;"], ["sound", "devices", "changed:"]]
+    # what it held, and what was handed over while it stood still and was opened again and again: it does not say what was heard
+    assert goes_on(stretches(recorder.stop()), twice_ms=60, lost_ms=400)
 
 
-def test_another_default_sink_is_told_once_and_the_sound_goes_on(room: VirtualAudio, players: list[Player]) -> None:
-    plug_headset(room)
-    player = Player(room, "default", 1500)
-    players.append(player)
+def test_another_default_speaker_is_told_once_and_the_sound_goes_on_there(room: VirtualAudio, mine: Mine) -> None:
+    plug(room, "headset")
+    old, new = mine(Recorder(room, "speaker.monitor")), mine(Recorder(room, "headset.monitor"))
+    player = mine(Player(room, 20_000))
     player.until("heard", 500)
     pactl(room, "set-default-sink", "headset")
-    player.until("device_changed")
-    assert player.lines[-1]["message"] == "The sound devices changed: the speaker is now 'Headset'."
-    player.until("heard", 1500)
-    player.end()
-    assert player.told("device_changed") == 1
+    player.until("device_")
+    player.go_on("heard", 700)
+    assert player.told == ["The sound devices changed: the speaker is now 'Headset'."]
     assert player.heard() == sorted(player.heard())
+    assert goes_on(stretches(old.stop()), stretches(new.stop()))
+
+
+def test_a_person_who_moves_the_sound_hears_it_there_and_need_not_be_told(room: VirtualAudio, mine: Mine) -> None:
+    plug(room, "headset")
+    old, new = mine(Recorder(room, "speaker.monitor")), mine(Recorder(room, "headset.monitor"))
+    player = mine(Player(room, 20_000))
+    player.until("heard", 500)
+    (index,) = pactl(room, "list", "short", "sink-inputs").split()[:1]
+    pactl(room, "move-sink-input", index, "headset")
+    player.go_on("heard", 1000)
+    assert player.told == []
+    assert player.heard() == sorted(player.heard())
+    assert goes_on(stretches(old.stop()), stretches(new.stop()))
+
+
+@pytest.mark.parametrize("pulled", [False, True])
+def test_another_default_microphone_is_told_once_and_heard_at_once(
+    room: VirtualAudio, mine: Mine, tmp_path: Path, *, pulled: bool
+) -> None:
+    voices = mine(Voices(room, 20_000, tmp_path))
+    player = mine(Player(room, 20_000))
+    player.until("heard", 500)
+    pactl(room, *(("unload-module", voices.left) if pulled else ("set-default-source", "right")))
+    player.until("device_")
+    player.go_on("mic", 700 * SAMPLES_PER_MS)
+    assert player.told == ["The sound devices changed: the microphone is now 'Right'."]
+    # the sound server lets the other source begin first; measured: 0 and 51 ms
+    assert goes_on(stretches(player.mic), stretches(-player.mic), lost_ms=100)
+
+
+def test_a_microphone_that_stands_still_is_told_as_gone_and_then_what_it_missed(
+    room: VirtualAudio, mine: Mine, tmp_path: Path
+) -> None:
+    mine(Voices(room, 40_000, tmp_path))
+    player = mine(Player(room, 40_000))
+    player.until("heard", 500)
+    pactl(room, "suspend-source", "left", "1")
+    player.until("device_gone")
+    pactl(room, "suspend-source", "left", "0")
+    player.until("device_back")
+    player.go_on("mic", 300 * SAMPLES_PER_MS)
+    gone, back = player.told
+    assert gone.startswith("The microphone is gone")
+    told_ms = int(back.split(" ms of the microphone were not heard")[0].split()[-1])
+    assert told_ms > 2000
+    wrong = (sum(missing(stretches(player.mic))) - told_ms * SAMPLES_PER_MS) % NUMBERS
+    assert min(wrong, NUMBERS - wrong) < 30 * SAMPLES_PER_MS  # what was told is what is missing
