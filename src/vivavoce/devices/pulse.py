@@ -110,9 +110,9 @@ class Defaults:
     def _follow(self) -> None:
         while self._wanted():
             _Connection(self._lib, self._names, self._first).run(self._wanted)
+            self._names.clear()  # another server's default is its first one, not a change
             self._first.set()
             time.sleep(_AGAIN_S)  # there is no server, or it ended
-        self._names.clear()
 
 
 class _Connection:
