@@ -129,6 +129,36 @@ def test_a_device_that_is_stuck_is_opened_anew_within_a_second() -> None:
     assert 0 <= first + length - second <= 30 * SAMPLES_PER_MS  # what a stuck device still held cannot be known
 
 
+def test_a_named_speaker_that_a_sound_server_takes_elsewhere_is_told_and_has_its_sound_back_when_it_returns() -> None:
+    headset, other = speaker_device("headset"), speaker_device("other")
+    room = Room(SimulatedPortAudio([other, headset], moves_streams=True))
+
+    async def law() -> None:
+        speaker = SoundCardSpeaker("headset", card=room.card)
+        speaker.start()
+        speaker.play("a", numbered(4000))
+        assert speaker.name == "headset"
+        room.pass_ms(500)
+        room.system.pull(headset)
+        room.pass_ms(1000)
+        assert speaker.name == "other"
+        assert [t.message for t in speaker.warnings()] == ["The sound devices changed: the speaker is now 'other'."]
+        room.system.plug(headset)
+        room.pass_ms(1000)
+        assert speaker.name == "headset"
+        assert [t.message for t in speaker.warnings()] == ["The sound devices changed: the speaker is now 'headset'."]
+        room.pass_ms(2000)
+        assert (await reports(speaker))[-1] == Heard("a", 4000)
+        assert speaker.warnings() == []
+        await speaker.close()
+
+    asyncio.run(law())
+    (first, there, last) = (*heard(headset)[:1], *heard(other), *heard(headset)[1:])
+    assert follows(first, there)
+    assert follows(there, last)
+    assert first[1] + there[1] + last[1] == 4 * RATE_HZ
+
+
 def test_a_program_that_was_halted_itself_does_not_find_its_devices_dead() -> None:
     room = Room(SimulatedPortAudio([speaker_device("speaker"), microphone_device("mic")]))
 

@@ -33,9 +33,9 @@ from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 def say(**line):
     print(json.dumps(line | {"t": time.monotonic()}), flush=True)
 
-async def main(speaker_name, kept):
+async def main(speaker_name, mic_name, kept):
     said = sys.stdin.buffer.read()
-    mic = SoundCardMicrophone()
+    mic = SoundCardMicrophone(mic_name or None)
     speaker = SoundCardSpeaker(speaker_name or None)
     speaker.start()
     speaker.play("a", said)
@@ -64,12 +64,12 @@ asyncio.run(main(*sys.argv[1:]))
 class Player:
     """A program of ours with a microphone and a speaker on which it plays numbered samples; it says what it hears of both."""
 
-    def __init__(self, audio: VirtualAudio, ms: int, *, speaker: str = "") -> None:
+    def __init__(self, audio: VirtualAudio, ms: int, *, speaker: str = "", mic: str = "") -> None:
         self.lines: list[dict[str, Any]] = []
         self._folder = tempfile.TemporaryDirectory()
         self._kept = Path(self._folder.name, "mic")
         self._program = subprocess.Popen(  # noqa: S603  ours
-            [sys.executable, "-c", PLAYER, speaker, self._kept],
+            [sys.executable, "-c", PLAYER, speaker, mic, self._kept],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # PortAudio and ALSA print their own despair there
@@ -151,15 +151,8 @@ class Voices:
     def __init__(self, audio: VirtualAudio, ms: int, folder: Path) -> None:
         pactl(audio, "unload-module", "module-remap-source")
         plug(audio, "voices", 2)
-        self.left, _ = (
-            pactl(
-                audio,
-                *("load-module", "module-remap-source", "master=voices.monitor", f"source_name={side}"),
-                *("channels=1", "channel_map=mono", f"master_channel_map=front-{side}", "remix=no"),
-                f"source_properties=device.description={side.title()}",
-            )
-            for side in ("left", "right")
-        )
+        self._audio = audio
+        self.left, _ = (self.plug(side) for side in ("left", "right"))
         pactl(audio, "set-default-source", "left")
         said = np.frombuffer(numbered(ms), "<i2")
         (folder / "voices").write_bytes(np.stack([said, -said], 1).tobytes())
@@ -167,6 +160,15 @@ class Voices:
         assert pacat is not None
         how = ("--playback", "--raw", "--rate=24000", "--channels=2", "--format=s16le", "--device=voices")
         self._program = subprocess.Popen([pacat, *how, folder / "voices"], env=os.environ | audio.env)  # noqa: S603  pulseaudio-utils
+
+    def plug(self, side: str) -> str:
+        """One of the microphones; the answer pulls it."""
+        return pactl(
+            self._audio,
+            *("load-module", "module-remap-source", "master=voices.monitor", f"source_name={side}"),
+            *("channels=1", "channel_map=mono", f"master_channel_map=front-{side}", "remix=no"),
+            f"source_properties=device.description={side.title()}",
+        )
 
     def kill(self) -> None:
         self._program.kill()
@@ -198,9 +200,10 @@ def goes_on(*sounds: list[Run], twice_ms: int = 1, lost_ms: int = 20) -> bool:
 
 @pytest.fixture
 def room(spare_audio: VirtualAudio) -> Iterator[VirtualAudio]:
-    """A virtual card with a second speaker, under a name of its own."""
+    """A virtual card with names for a second speaker and a second microphone."""
     with Path(spare_audio.env["ALSA_CONFIG_PATH"]).open("a") as config:
         config.write('pcm.headset { type pulse device "headset" hint { show on description "Headset" } }\n')
+        config.write('pcm.left { type pulse device "left" hint { show on description "Left" } }\n')
     yield spare_audio
     kill(spare_audio)  # it would take seconds to end by itself
 
@@ -307,7 +310,7 @@ def test_a_speaker_that_stands_still_without_an_error_is_noticed(room: VirtualAu
     player.go_on("heard", 700)
     assert [told.split()[1:4] for told in player.told] == [["speaker", "is", "gone;"], ["sound", "devices", "changed:"]]
     # what it held, and what was handed over while it stood still and was opened again and again: it does not say what was heard
-    assert goes_on(stretches(recorder.stop()), twice_ms=60, lost_ms=600)
+    assert goes_on(stretches(recorder.stop()), twice_ms=60, lost_ms=60)
 
 
 def test_another_default_speaker_is_told_once_and_the_sound_goes_on_there(room: VirtualAudio, mine: Mine) -> None:
@@ -321,6 +324,53 @@ def test_another_default_speaker_is_told_once_and_the_sound_goes_on_there(room: 
     assert player.told == ["The sound devices changed: the speaker is now 'Headset'."]
     assert player.heard() == sorted(player.heard())
     assert goes_on(stretches(old.stop()), stretches(new.stop()))
+
+
+def test_a_named_speaker_whose_sink_vanishes_is_told_and_taken_again_when_it_returns(
+    room: VirtualAudio, mine: Mine
+) -> None:
+    sink = plug(room, "headset")
+    before, other = mine(Recorder(room, "headset.monitor")), mine(Recorder(room, "speaker.monitor"))
+    player = mine(Player(room, 25_000, speaker="headset"))
+    player.until("heard", 500)
+    pactl(room, "unload-module", sink)  # the server moves the stream and says nothing to it
+    player.until("device_")
+    player.go_on("heard", 700)
+    plug(room, "headset")
+    after = mine(Recorder(room, "headset.monitor"))
+    player.until("device_")
+    player.go_on("heard", 700)
+    assert player.told == [
+        "The sound devices changed: the speaker is now 'VirtualSpeaker'.",
+        "The sound devices changed: the speaker is now 'headset'.",
+    ]
+    assert player.heard() == sorted(player.heard())
+    assert goes_on(*(stretches(recorder.stop()) for recorder in (before, other, after)), lost_ms=60)
+
+
+def test_a_named_microphone_whose_source_vanishes_is_told_and_taken_again_when_it_returns(
+    room: VirtualAudio, mine: Mine, tmp_path: Path
+) -> None:
+    voices = mine(Voices(room, 25_000, tmp_path))
+    pactl(room, "set-default-source", "right")
+    player = mine(Player(room, 25_000, mic="left"))
+    player.until("mic", 500 * SAMPLES_PER_MS)
+    pactl(room, "unload-module", voices.left)
+    player.until("device_")
+    player.go_on("mic", 700 * SAMPLES_PER_MS)
+    voices.plug("left")
+    player.until("device_")
+    player.go_on("mic", 700 * SAMPLES_PER_MS)
+    assert player.told == [
+        "The sound devices changed: the microphone is now 'Right'.",
+        "The sound devices changed: the microphone is now 'left'.",
+    ]
+    left, right = stretches(player.mic), stretches(-player.mic)
+    before, after = (
+        [run for run in left if run.at < right[0].at],
+        [run for run in left if run.at > right[-1].at],
+    )
+    assert goes_on(before, right, after, lost_ms=100)
 
 
 def test_a_person_who_moves_the_sound_hears_it_there_and_need_not_be_told(room: VirtualAudio, mine: Mine) -> None:

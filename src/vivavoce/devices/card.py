@@ -112,6 +112,7 @@ class Card:
         self._given_up = False
         self._defaults: dict[Kind, str | None] = {}
         self._changing: dict[Kind, tuple[str, int]] = {}
+        self._taken: dict[Kind, str | None] = {}
         self._renewed_s = float("-inf")
         self._pinned_s = float("-inf")
 
@@ -153,6 +154,7 @@ class Card:
                 self._mend(lost, now_s)
             else:
                 self._follow_default()
+                self._follow_pinned()
                 self._return_to_pinned(now_s)
 
     # ---- the watch
@@ -277,8 +279,20 @@ class Card:
             self._incident.kinds, self._incident.tries = set(names), 1
             self._renew()
 
+    def _follow_pinned(self) -> None:
+        """A sound server moves the stream of a named device that vanishes, and back when it returns: the person is told."""
+        for member in self._members if self.host.moves_streams else ():
+            kind = member.link.kind
+            if member.link.pinned is None or member.link.astray:
+                self._taken.pop(kind, None)
+                continue
+            taken = self.host.taken_to(kind)
+            if taken != self._taken.get(kind):
+                self._taken[kind] = taken
+                self._tell("device_changed", _moved({kind: taken or member.link.name}))
+
     def _return_to_pinned(self, now_s: float) -> None:
-        astray = [m for m in self._members if m.link.pinned and m.link.device and m.link.device.name != m.link.pinned]
+        astray = [m for m in self._members if m.link.astray]
         if not astray or now_s - self._pinned_s < _PINNED_S:
             return
         self._pinned_s = now_s

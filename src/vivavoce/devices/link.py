@@ -173,8 +173,15 @@ class Link:
     @property
     def called(self) -> str:
         """What people call it: a sound server lists its devices under one name, such as `default`, and knows which one plays."""
-        follows = self.pinned is None and self.host.moves_streams
-        return (self.host.default_now(self.kind) if follows else None) or self.name
+        if not self.host.moves_streams:
+            return self.name
+        elsewhere = self.host.default_now(self.kind) if self.pinned is None else self.host.taken_to(self.kind)
+        return elsewhere or self.name
+
+    @property
+    def astray(self) -> bool:
+        """Whether another device than the one that was asked for is open, or was last."""
+        return self.pinned is not None and self.device is not None and self.device.name != self.pinned
 
     @property
     def is_open(self) -> bool:

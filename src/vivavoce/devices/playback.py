@@ -9,6 +9,7 @@ no click, and what was heard is known to the sample. Where it holds much, its st
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Any
 
@@ -31,6 +32,7 @@ _HUSH_S = 0.056
 _FADE_S = FADE_SAMPLES / RATE_HZ
 _BLIND_S = 0.04
 """How far the clock is believed beyond the last call: what a dead device still held was not heard."""
+_SURE_CALLS = 2
 _NOTHING = bytes(RATE_HZ // 5 * SAMPLE_BYTES)
 
 
@@ -73,6 +75,7 @@ class Playback:
         self._switches = 0  # written by those who hush, `_cuts` by the one who cuts: the audio thread compares
         self._cuts = 0
         self._called_s = 0.0
+        self._filled = 0  # calls that only fill the device: what they took may never leave
         self._shape: ToDevice | None = None
         self._abrupt = False
         self._latency_s = _LATENCY_S
@@ -100,7 +103,9 @@ class Playback:
         self.spool.line.put(item_id, pcm, self.troubles)
 
     def position(self) -> int:
-        """Samples of the spool that have left."""
+        """Samples of the spool that have left. A device that was just opened is believed once it calls beyond what it holds."""
+        if self.link.calls < self._filled:
+            return self.spool.left
         return self.spool.advance(min(self.now_s, self._called_s + _BLIND_S))
 
     def hush(self) -> Spool:
@@ -143,7 +148,7 @@ class Playback:
         """The device is gone: what it had not played comes again."""
         at_s = min(self._called_s + _BLOCK_MS / 1000, self.link.shut_s)
         self._end_leaving(at_s)
-        self.spool.lost(at_s)
+        self.spool.lost(-math.inf if self.link.calls < self._filled else at_s)
         if self.tap is not None:
             self.tap.cut(at_s)
 
@@ -157,6 +162,7 @@ class Playback:
         self._latency_s = self.link.latency_s
         self._abrupt = self._latency_s + _BLOCK_MS / 1000 + _FADE_S > _HUSH_S
         self._reached = self.gain
+        self._filled = self.link.calls + round(self._latency_s * 1000 / _BLOCK_MS) + _SURE_CALLS
 
     def _end_leaving(self, at_s: float) -> None:
         while self._leaving:

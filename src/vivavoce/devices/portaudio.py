@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.devices.host import Call, Device, DeviceFault, Format, Kind, Stream
-from vivavoce.devices.pulse import Defaults
+from vivavoce.devices.pulse import Server
 from vivavoce.errors import NoDevice
 
 _STDERR = threading.Lock()
@@ -79,7 +79,7 @@ class PortAudio:
         """Raises `NoDevice` where PortAudio is not installed."""
         self._sd = library()
         _quiet_alsa()
-        self._defaults = Defaults() if sys.platform == "linux" else None
+        self._server = Server() if sys.platform == "linux" else None
 
     def now(self) -> float:
         """The monotonic clock of the system."""
@@ -112,7 +112,11 @@ class PortAudio:
 
     def default_now(self, kind: Kind) -> str | None:
         """What the sound server says on Linux; elsewhere None: PortAudio cannot tell without ending every stream."""
-        return None if self._defaults is None else self._defaults.name(kind)
+        return None if self._server is None else self._server.default(kind)
+
+    def taken_to(self, kind: Kind) -> str | None:
+        """What the sound server says on Linux, which also takes the stream back when its device returns; elsewhere None."""
+        return None if self._server is None else self._server.taken_to(kind)
 
     def opens(self, kind: Kind, index: int, rate_hz: int, channels: int) -> bool:
         """Whether the device opens with this rate and number of channels, tried out."""

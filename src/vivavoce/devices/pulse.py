@@ -1,4 +1,4 @@
-"""Which devices PulseAudio, or PipeWire in its place, uses by default: on Linux they move our streams, and PortAudio cannot tell.
+"""Which devices PulseAudio, or PipeWire in its place, uses: on Linux they move our streams, and PortAudio cannot tell.
 
 libpulse by ctypes: it is there wherever ALSA's way to the sound server is. Nothing here plays or records.
 """
@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from vivavoce.devices.host import Kind
+from vivavoce.devices.rescue import Rescues
 
 _READY, _FAILED, _TERMINATED = 4, 5, 6
 _NO_AUTOSPAWN = 1
-_SERVER_EVENTS = 0x80
+_SINK, _SOURCE, _SINK_INPUT, _SOURCE_OUTPUT, _SERVER_FACILITY = 0, 1, 2, 3, 7
+_EVENTS = sum(1 << facility for facility in (_SINK, _SOURCE, _SINK_INPUT, _SOURCE_OUTPUT, _SERVER_FACILITY))
+_FACILITY, _TYPE, _NEW, _REMOVE = 0x0F, 0x30, 0x00, 0x20
+_NODES: dict[int, Kind] = {_SINK: "output", _SOURCE: "input"}
+_STREAMS: dict[int, Kind] = {_SINK_INPUT: "output", _SOURCE_OUTPUT: "input"}
 _GLANCE_US = 200_000
 _IDLE_S = 3.0
 _AGAIN_S = 0.5
+_PROCESS = b"application.process.id"
 _FIRST_S = 0.2
 
 
@@ -42,9 +51,38 @@ class _Node(ctypes.Structure):
     _fields_ = (("name", ctypes.c_char_p), ("index", ctypes.c_uint32), ("description", ctypes.c_char_p))
 
 
+class _SinkInput(ctypes.Structure):
+    """`pa_sink_input_info` as far as its properties."""
+
+    _fields_ = (
+        ("index", ctypes.c_uint32),
+        ("name", ctypes.c_char_p),
+        ("owner_module", ctypes.c_uint32),
+        ("client", ctypes.c_uint32),
+        ("node", ctypes.c_uint32),
+        ("sample_spec", ctypes.c_uint32 * 3),
+        ("channel_map", ctypes.c_uint32 * 33),
+        ("volume", ctypes.c_uint32 * 33),
+        ("buffer_usec", ctypes.c_uint64),
+        ("node_usec", ctypes.c_uint64),
+        ("resample_method", ctypes.c_char_p),
+        ("driver", ctypes.c_char_p),
+        ("mute", ctypes.c_int),
+        ("proplist", ctypes.c_void_p),
+    )
+
+
+class _SourceOutput(ctypes.Structure):
+    """`pa_source_output_info` as far as its properties."""
+
+    _fields_ = tuple(field for field in _SinkInput._fields_ if field[0] not in {"volume", "mute"})
+
+
 _P = ctypes.c_void_p
 _ServerCall = ctypes.CFUNCTYPE(None, _P, ctypes.POINTER(_Server), _P)
 _NodeCall = ctypes.CFUNCTYPE(None, _P, ctypes.POINTER(_Node), ctypes.c_int, _P)
+_SinkInputCall = ctypes.CFUNCTYPE(None, _P, ctypes.POINTER(_SinkInput), ctypes.c_int, _P)
+_SourceOutputCall = ctypes.CFUNCTYPE(None, _P, ctypes.POINTER(_SourceOutput), ctypes.c_int, _P)
 _EventCall = ctypes.CFUNCTYPE(None, _P, ctypes.c_int, ctypes.c_uint32, _P)
 
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -64,6 +102,17 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "pa_context_get_server_info": (_P, (_P, _ServerCall, _P)),
     "pa_context_get_sink_info_by_name": (_P, (_P, ctypes.c_char_p, _NodeCall, _P)),
     "pa_context_get_source_info_by_name": (_P, (_P, ctypes.c_char_p, _NodeCall, _P)),
+    "pa_context_get_sink_info_by_index": (_P, (_P, ctypes.c_uint32, _NodeCall, _P)),
+    "pa_context_get_source_info_by_index": (_P, (_P, ctypes.c_uint32, _NodeCall, _P)),
+    "pa_context_get_sink_info_list": (_P, (_P, _NodeCall, _P)),
+    "pa_context_get_source_info_list": (_P, (_P, _NodeCall, _P)),
+    "pa_context_get_sink_input_info": (_P, (_P, ctypes.c_uint32, _SinkInputCall, _P)),
+    "pa_context_get_source_output_info": (_P, (_P, ctypes.c_uint32, _SourceOutputCall, _P)),
+    "pa_context_get_sink_input_info_list": (_P, (_P, _SinkInputCall, _P)),
+    "pa_context_get_source_output_info_list": (_P, (_P, _SourceOutputCall, _P)),
+    "pa_context_move_sink_input_by_index": (_P, (_P, ctypes.c_uint32, ctypes.c_uint32, _P, _P)),
+    "pa_context_move_source_output_by_index": (_P, (_P, ctypes.c_uint32, ctypes.c_uint32, _P, _P)),
+    "pa_proplist_gets": (ctypes.c_char_p, (_P, ctypes.c_char_p)),
     "pa_operation_unref": (None, (_P,)),
 }
 
@@ -80,56 +129,90 @@ def _library() -> Any:
     return library
 
 
-class Defaults:
-    """Follows the default devices of the sound server, on a thread, for as long as somebody asks."""
+class Server:
+    """Follows the sound server, on a thread, for as long as somebody asks."""
 
     def __init__(self) -> None:
-        """Loads libpulse; where there is none, `name` answers None for ever."""
+        """Loads libpulse; where there is none, the answers are None for ever."""
         self._lib = _library()
-        self._names: dict[Kind, str] = {}
+        self._found = _Found()
         self._asked_s = 0.0
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._first = threading.Event()
 
-    def name(self, kind: Kind) -> str | None:
+    def default(self, kind: Kind) -> str | None:
         """What people call the default device; None when it is not known. Waits for the first answer, 0.2 s at most."""
+        self._ask()
+        return self._found.defaults.get(kind)
+
+    def taken_to(self, kind: Kind) -> str | None:
+        """Where it took a stream of ours whose device vanished; None: nowhere. Who asks has it moved back when that returns."""
+        self._found.wanted.add(kind)
+        self._ask()
+        return self._found.taken.get(kind)
+
+    def _ask(self) -> None:
         self._asked_s = time.monotonic()
         if self._lib is not None:
             with self._starting:
                 if self._thread is None or not self._thread.is_alive():
-                    self._first.clear()
+                    self._found.first.clear()
                     self._thread = threading.Thread(target=self._follow, name="viva-pulse", daemon=True)
                     self._thread.start()
-                    self._first.wait(_FIRST_S)
-        return self._names.get(kind)
+                    self._found.first.wait(_FIRST_S)
 
-    def _wanted(self) -> bool:
+    def _asked(self) -> bool:
         return time.monotonic() - self._asked_s < _IDLE_S
 
     def _follow(self) -> None:
-        while self._wanted():
-            _Connection(self._lib, self._names, self._first).run(self._wanted)
-            self._names.clear()  # another server's default is its first one, not a change
-            self._first.set()
+        while self._asked():
+            _Connection(self._lib, self._found).run(self._asked)
+            self._found.defaults.clear()  # another server's default is its first one, not a change
+            self._found.taken.clear()
+            self._found.first.set()
             time.sleep(_AGAIN_S)  # there is no server, or it ended
+        self._found.wanted.clear()
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the thread found out.
+
+    Attributes:
+        defaults: what people call the default devices.
+        taken: where streams were taken whose devices vanished.
+        wanted: the kinds whose streams are to go home.
+        first: both defaults are known, or there is no server.
+    """
+
+    defaults: dict[Kind, str] = field(default_factory=dict)
+    taken: dict[Kind, str | None] = field(default_factory=dict)
+    wanted: set[Kind] = field(default_factory=set)
+    first: threading.Event = field(default_factory=threading.Event)
 
 
 class _Connection:
     """One connection to the server, from its beginning to its end."""
 
-    def __init__(self, lib: Any, names: dict[Kind, str], known: threading.Event) -> None:
+    def __init__(self, lib: Any, found: _Found) -> None:
         self._lib = lib
-        self._names = names
-        self._known = known
-        self._on_event = _EventCall(lambda *_: self._ask())  # kept: the library holds nothing but their addresses
+        self._found = found
+        self._rescues = Rescues()
+        # kept: the library holds nothing but their addresses
+        self._on_event = _EventCall(lambda _, what, index, __: self._event(what, index))
         self._on_server = _ServerCall(lambda _, info, __: self._server(info))
-        self._on_sink = _NodeCall(lambda _, info, __, ___: self._node("output", info))
-        self._on_source = _NodeCall(lambda _, info, __, ___: self._node("input", info))
+        self._on_default: dict[Kind, Any] = {
+            kind: _NodeCall(lambda _, info, __, ___, kind=kind: self._default(kind, info)) for kind in get_args(Kind)
+        }
+        self._on_node: dict[Kind, Any] = {
+            kind: _NodeCall(lambda _, info, __, ___, kind=kind: self._node(kind, info)) for kind in get_args(Kind)
+        }
+        self._on_sink_input = _SinkInputCall(lambda _, info, __, ___: self._stream("output", info))
+        self._on_source_output = _SourceOutputCall(lambda _, info, __, ___: self._stream("input", info))
         self._loop = lib.pa_mainloop_new()
         self._context = lib.pa_context_new(lib.pa_mainloop_get_api(self._loop), b"viva")
 
-    def run(self, wanted: Any) -> None:
+    def run(self, wanted: Callable[[], bool]) -> None:
         """Until the server ends or nobody wants to know any more."""
         lib, ready = self._lib, False
         if lib.pa_context_connect(self._context, None, _NO_AUTOSPAWN, None) >= 0:
@@ -142,33 +225,76 @@ class _Connection:
                 if state == _READY and not ready:
                     ready = True
                     self._subscribe()
+                for kind in get_args(Kind):
+                    self._found.taken[kind] = self._rescues.taken_to(kind, time.monotonic())
         lib.pa_context_disconnect(self._context)
         lib.pa_context_unref(self._context)
         lib.pa_mainloop_free(self._loop)
 
     def _subscribe(self) -> None:
-        self._lib.pa_context_set_subscribe_callback(self._context, self._on_event, None)
-        self._done(self._lib.pa_context_subscribe(self._context, _SERVER_EVENTS, None, None))
-        self._ask()
+        lib, context = self._lib, self._context
+        lib.pa_context_set_subscribe_callback(context, self._on_event, None)
+        self._done(lib.pa_context_subscribe(context, _EVENTS, None, None))
+        self._done(lib.pa_context_get_server_info(context, self._on_server, None))
+        self._done(lib.pa_context_get_sink_info_list(context, self._on_node["output"], None))
+        self._done(lib.pa_context_get_source_info_list(context, self._on_node["input"], None))
+        self._done(lib.pa_context_get_sink_input_info_list(context, self._on_sink_input, None))
+        self._done(lib.pa_context_get_source_output_info_list(context, self._on_source_output, None))
 
-    def _ask(self) -> None:
-        self._done(self._lib.pa_context_get_server_info(self._context, self._on_server, None))
+    def _event(self, what: int, index: int) -> None:
+        lib, context = self._lib, self._context
+        facility, change = what & _FACILITY, what & _TYPE
+        if facility == _SERVER_FACILITY:
+            self._done(lib.pa_context_get_server_info(context, self._on_server, None))
+        elif change == _REMOVE and facility in _NODES:
+            self._rescues.node_gone(_NODES[facility], index)
+        elif change == _REMOVE:
+            self._rescues.stream_gone(_STREAMS[facility], index)
+        elif facility == _SINK and change == _NEW:
+            self._done(lib.pa_context_get_sink_info_by_index(context, index, self._on_node["output"], None))
+        elif facility == _SOURCE and change == _NEW:
+            self._done(lib.pa_context_get_source_info_by_index(context, index, self._on_node["input"], None))
+        elif facility == _SINK_INPUT:
+            self._done(lib.pa_context_get_sink_input_info(context, index, self._on_sink_input, None))
+        elif facility == _SOURCE_OUTPUT:
+            self._done(lib.pa_context_get_source_output_info(context, index, self._on_source_output, None))
 
     def _server(self, info: Any) -> None:
         if info:
             lib, context = self._lib, self._context
             if info.contents.sink:
-                self._done(lib.pa_context_get_sink_info_by_name(context, info.contents.sink, self._on_sink, None))
+                found = self._on_default["output"]
+                self._done(lib.pa_context_get_sink_info_by_name(context, info.contents.sink, found, None))
             if info.contents.source:
-                self._done(lib.pa_context_get_source_info_by_name(context, info.contents.source, self._on_source, None))
+                found = self._on_default["input"]
+                self._done(lib.pa_context_get_source_info_by_name(context, info.contents.source, found, None))
+
+    def _default(self, kind: Kind, info: Any) -> None:
+        if info:
+            self._found.defaults[kind] = _called(info.contents)
+            if len(self._found.defaults) == len(get_args(Kind)):
+                self._found.first.set()
 
     def _node(self, kind: Kind, info: Any) -> None:
-        if info:
-            name = info.contents.description or info.contents.name
-            self._names[kind] = name.decode(errors="replace")
-            if len(self._names) == len(get_args(Kind)):
-                self._known.set()
+        if not info:
+            return
+        lib, node = self._lib, info.contents
+        self._rescues.node(kind, node.index, node.name.decode(errors="replace"), _called(node))
+        move = (
+            lib.pa_context_move_sink_input_by_index if kind == "output" else lib.pa_context_move_source_output_by_index
+        )
+        for index in self._rescues.homeward(kind, node.index) if kind in self._found.wanted else ():
+            self._done(move(self._context, index, node.index, None, None))
+
+    def _stream(self, kind: Kind, info: Any) -> None:
+        if info and self._lib.pa_proplist_gets(info.contents.proplist, _PROCESS) == str(os.getpid()).encode():
+            self._rescues.stream(kind, info.contents.index, info.contents.node, time.monotonic())
 
     def _done(self, operation: int | None) -> None:
         if operation:
             self._lib.pa_operation_unref(operation)
+
+
+def _called(node: Any) -> str:
+    name: bytes = node.description or node.name
+    return name.decode(errors="replace")

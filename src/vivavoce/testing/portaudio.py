@@ -102,6 +102,7 @@ class SimulatedPortAudio:
         self.tells_default = tells_default
         self.running = True
         self._plugged = list(devices)
+        self._taken_back: set[Kind] = set()
         self._streams: list[_SimulatedStream] = []
         self._defaults: dict[Kind, SimulatedDevice | None] = {"input": None, "output": None}
         self._lock = RLock()
@@ -126,6 +127,10 @@ class SimulatedPortAudio:
     def plug(self, device: SimulatedDevice) -> None:
         """It is there, again or for the first time."""
         self._plugged.append(device)
+        with self._lock:
+            for stream in self._streams:
+                if stream.home is device and stream.kind in self._taken_back and not stream.closed:
+                    stream.device = device
 
     def pull(self, device: SimulatedDevice) -> None:
         """It is gone: its streams end, or move to the default device where the system does that."""
@@ -195,6 +200,13 @@ class SimulatedPortAudio:
         """Its name at this moment; None when this system does not tell, or there is none."""
         device = self._default(kind)
         return device.name if device is not None and self.tells_default else None
+
+    def taken_to(self, kind: Kind) -> str | None:
+        """The device that a stream was moved to when its own was pulled; from now on such streams go back."""
+        self._taken_back.add(kind)
+        with self._lock:
+            astray = [s for s in self._streams if s.kind == kind and not s.closed and s.home not in self._plugged]
+            return next((s.device.name for s in astray if s.device is not s.home), None)
 
     def opens(self, kind: Kind, index: int, rate_hz: int, channels: int) -> bool:
         """Whether it would open."""
@@ -270,6 +282,7 @@ class _SimulatedStream:
     closed: bool = False
 
     def __post_init__(self) -> None:
+        self.home = self.device
         self._rate = self.form.rate_hz * (1 + self.device.drift_ppm * 1e-6)
         self._block_s = self.form.frames / self._rate
         self._ahead = max(1, int(self.device.latency_ms / 1000 / self._block_s + _SLACK_S))

@@ -1,0 +1,60 @@
+"""Streams that a sound server took elsewhere: which of them go home, and when."""
+
+from __future__ import annotations
+
+from vivavoce.devices.rescue import Rescues
+
+HEADSET, BUILT_IN = (1, "usb.headset", "Headset"), (2, "pci.analog", "Built-in")
+
+
+def playing() -> Rescues:
+    """A stream, number 7, on the headset."""
+    rescues = Rescues()
+    for node in (HEADSET, BUILT_IN):
+        rescues.node("output", *node)
+    rescues.stream("output", 7, 1, 0.0)
+    return rescues
+
+
+def test_a_stream_whose_device_vanished_is_elsewhere_until_that_returns_under_another_index() -> None:
+    rescues = playing()
+    assert rescues.taken_to("output", 0.1) is None
+    rescues.stream("output", 7, 2, 1.0)  # it is moved first,
+    rescues.node_gone("output", 1)  # then the device is gone
+    assert rescues.taken_to("output", 1.0) == "Built-in"
+    assert rescues.taken_to("output", 99.0) == "Built-in"
+    assert rescues.taken_to("input", 99.0) is None
+    rescues.node("output", 9, "usb.headset", "Headset")
+    assert rescues.homeward("output", 9) == [7]
+    rescues.stream("output", 7, 9, 100.0)
+    assert rescues.taken_to("output", 200.0) is None
+    assert rescues.homeward("output", 9) == []
+
+
+def test_what_a_person_moves_belongs_where_it_was_moved_to() -> None:
+    rescues = playing()
+    rescues.stream("output", 7, 2, 1.0)
+    assert rescues.taken_to("output", 1.5) is None
+    assert rescues.taken_to("output", 2.5) is None
+    rescues.node_gone("output", 1)
+    assert rescues.taken_to("output", 3.0) is None
+    rescues.node("output", 9, "usb.headset", "Headset")
+    assert rescues.homeward("output", 9) == []
+    rescues.stream("output", 7, 9, 4.0)  # now its device is the built-in one, and that vanishes
+    rescues.node_gone("output", 2)
+    assert rescues.taken_to("output", 4.0) == "Headset"
+
+
+def test_a_stream_that_ended_or_whose_device_is_not_known_yet_is_nowhere() -> None:
+    rescues = playing()
+    rescues.stream("output", 8, 3, 0.0)
+    rescues.node("output", 3, "hdmi", "Television")
+    assert rescues.homeward("output", 3) == []
+    rescues.stream("output", 7, 3, 1.0)
+    rescues.node_gone("output", 1)
+    rescues.node_gone("output", 3)  # and the next is gone before anybody says where the stream is now
+    assert rescues.taken_to("output", 1.0) is None
+    rescues.stream("output", 7, 2, 1.1)
+    assert rescues.taken_to("output", 1.2) == "Built-in"
+    rescues.stream_gone("output", 7)
+    assert rescues.taken_to("output", 1.3) is None
