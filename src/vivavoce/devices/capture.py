@@ -74,7 +74,7 @@ class Capture:
 
     def warn(self) -> None:
         """Note in `troubles` what was lost since the last time."""
-        lost, overflows = self.ring.lost, self.overflows
+        lost, overflows = self.ring.lost + (self._processing.lost if self._processing else 0), self.overflows
         self.troubles.note("mic_overrun", bytes_to_ms(lost - self._told[0]))
         self.troubles.note("mic_overflow", overflows - self._told[1])
         self._told = (lost, overflows)

@@ -44,6 +44,7 @@ class Link:
         self._stream: Stream | None = None
         self._asking = Lock()  # held for microseconds: nobody asks a stream for its time while it is freed
         self._ended_s: float | None = None
+        """When calls ended, on the host's clock: the audio thread says so, and may wait for no lock to ask the stream's."""
         self._seen = -1
         self._misses = 0
         self._good_looks = 0
@@ -242,13 +243,13 @@ class Link:
     @property
     def shut_s(self) -> float:
         """When the stream that was shut had ended, or was shut."""
-        shut_s = self.now_s if self._clock is None else self._clock[0]
-        return shut_s if self._ended_s is None else min(shut_s, self._ended_s)
+        ours_s, host_s = self._clock or (self.now_s, self.host.now())
+        return ours_s if self._ended_s is None else min(ours_s, ours_s - (host_s - self._ended_s))
 
     def fail(self) -> None:
         """The device could not be started again."""
-        self._ended_s = self._ended_s or self.now_s
+        self._ended_s = self._ended_s or self.host.now()
 
     def _finished(self, *_: Any) -> None:
         if not self.resting and self._ended_s is None:
-            self._ended_s = self.now_s
+            self._ended_s = self.host.now()

@@ -59,13 +59,18 @@ class Tap:
 
 
 class Processing:
-    """One processor at work on one microphone."""
+    """One processor at work on one microphone.
+
+    Attributes:
+        lost: bytes that came while it was ten seconds behind.
+    """
 
     def __init__(self, processor: Processor, tap: Tap, out: Callable[[memoryview], None], *, threads: bool) -> None:
         """Begins a thread. With `threads=False` the work is done inside `put`: for simulated devices, whose time stands still."""
         self._processor = processor
         self._tap = tap
         self._out = out
+        self.lost = 0
         self._held = b""
         self._failed = False
         self._told = False
@@ -80,6 +85,8 @@ class Processing:
             self._step(at_s, bytes(sound))
         elif self._queue.qsize() < _LATE_BLOCKS:
             self._queue.put((at_s, bytes(sound)))
+        else:
+            self.lost += len(sound)
 
     def take_failure(self) -> bool:
         """Whether the processor raised; True once. The microphone goes on without it."""
