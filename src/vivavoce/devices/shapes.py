@@ -1,6 +1,7 @@
 """Devices that will not have 24 kHz mono: opened as they like it, and converted on the way.
 
-samplerate's `sinc_fastest` holds back 0.8 to 2.5 ms; nothing else that was measured was as quick and free of aliases.
+samplerate's `sinc_fastest` holds back 0.8 to 2.5 ms; nothing else that was measured was as quick and free of aliases. A speaker
+is 3 ms later: it has to have that much in hand, or each call would begin a step of 10 ms more.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from vivavoce.pcm import RATE_HZ, SAMPLE_BYTES
 _FULL_SCALE = 32_768
 _USUAL = (48_000, 44_100, 16_000)
 _STEP_SAMPLES = RATE_HZ // 100
+_IN_HAND_S = 0.003
 
 
 def formats(device: Device, kind: Kind, *, block_ms: int, latency_s: float) -> list[Format]:
@@ -53,7 +55,7 @@ class ToDevice:
         self._ratio = form.rate_hz / RATE_HZ
         self._resampler = _resampler(form)
         self._block = bytearray(_STEP_SAMPLES * SAMPLE_BYTES)
-        self._ready = np.zeros(0, np.float32)
+        self._ready = np.zeros(round(_IN_HAND_S * form.rate_hz) if self._resampler else 0, np.float32)
         self._held = 0.0
         """Frames that the resampler still owes."""
 
