@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -74,12 +74,12 @@ def codes(troubles: list[Trouble]) -> list[str]:
 
 
 @pytest.mark.parametrize("latency_ms", [20, 30, 60, 120, 400])
-@pytest.mark.parametrize("opens_by_name", [False, True])
+@pytest.mark.parametrize(("opens_by_name", "stream_ahead_s"), [(False, 0.0), (True, 0.0), (False, 1e6)])
 def test_a_speaker_pulled_in_mid_sentence_goes_on_with_the_next_sample_on_the_new_default(
-    latency_ms: int, opens_by_name: bool
+    latency_ms: int, opens_by_name: bool, stream_ahead_s: float
 ) -> None:
     headset, laptop = speaker_device("headset", latency_ms), speaker_device("laptop")
-    room = Room(SimulatedPortAudio([headset, laptop], opens_by_name=opens_by_name))
+    room = Room(SimulatedPortAudio([headset, laptop], opens_by_name=opens_by_name, stream_ahead_s=stream_ahead_s))
 
     async def law() -> None:
         speaker = SoundCardSpeaker(card=room.card)
@@ -100,6 +100,31 @@ def test_a_speaker_pulled_in_mid_sentence_goes_on_with_the_next_sample_on_the_ne
     asyncio.run(law())
     (first, length), (second, rest) = heard(headset, laptop)
     assert (first, first + length, second + rest) == (0, second, RATE_HZ)
+
+
+@pytest.mark.parametrize("period_ms", [5.0, 512 / 48, 1024 / 48, 2048 / 44.1])
+def test_a_speaker_that_calls_in_bursts_and_is_pulled_loses_nothing_and_repeats_less_than_a_period(
+    period_ms: float,
+) -> None:
+    for after_ms in (500, 507, 513, 526, 539):
+        headset, laptop = replace(speaker_device("headset", 120), period_ms=period_ms), speaker_device("laptop")
+        room = Room(SimulatedPortAudio([headset, laptop]))
+
+        async def law(room: Room, headset: SimulatedDevice, after_ms: int) -> None:
+            speaker = SoundCardSpeaker(card=room.card)
+            speaker.start()
+            speaker.play("a", numbered(1000))
+            room.system.advance(after_ms)
+            room.system.pull(headset)
+            room.pass_ms(1900)
+            assert await reports(speaker) == [Heard("a", 1000)]
+            await speaker.close()
+
+        asyncio.run(law(room, headset, after_ms))
+        (first, length), (second, rest) = heard(headset, laptop)
+        assert (first, second + rest) == (0, RATE_HZ)
+        # what left after the last call: more than a block of it may as well have died with the device
+        assert 0 <= first + length - second <= max(period_ms - 10, 0) * SAMPLES_PER_MS
 
 
 def test_a_device_that_is_stuck_is_opened_anew_within_a_second() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from vivavoce.devices.card import Card
+from vivavoce.devices.host import Call, Format, Kind
+from vivavoce.devices.playback import Playback
 from vivavoce.devices.soundcard import SoundCardSpeaker
 from vivavoce.errors import BadSettings
 from vivavoce.pcm import RATE_HZ, SAMPLES_PER_MS
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LATENCIES_MS = (20, 25, 30, 40, 60, 90, 120, 200, 300, 400)
+PERIODS_MS = (5.0, 512 / 48, 1024 / 48, 40.0, 2048 / 44.1, 100.0)
+"""Of devices that call in bursts, most of them at no multiple of a block."""
 FADE_MS = 5
 
 
@@ -54,6 +59,25 @@ def tone(ms: int) -> bytes:
     return (8000 * np.sin(2 * np.pi * 220 * np.arange(ms * SAMPLES_PER_MS) / RATE_HZ)).astype("<i2").tobytes()
 
 
+def hushed(device: SimulatedDevice, after_ms: int) -> Hushed:
+    """The answer to a hush `after_ms` after the beginning of a sound."""
+
+    async def law() -> Hushed:
+        system, speaker = opened(device)
+        speaker.start()
+        system.advance(40)
+        speaker.play("a", numbered(1200))
+        system.advance(after_ms)
+        speaker.hush()
+        for _ in range(30):
+            system.advance(20)
+        (answer,) = [r for r in await reports(speaker) if isinstance(r, Hushed)]
+        await speaker.close()
+        return answer
+
+    return asyncio.run(law())
+
+
 @pytest.mark.parametrize("latency_ms", LATENCIES_MS)
 @pytest.mark.parametrize(("drift_ppm", "says_times"), [(0, True), (300, True), (-300, True), (0, False)])
 def test_what_a_hush_says_was_heard_is_what_left(latency_ms: int, drift_ppm: float, says_times: bool) -> None:
@@ -61,31 +85,32 @@ def test_what_a_hush_says_was_heard_is_what_left(latency_ms: int, drift_ppm: flo
         device = SimulatedDevice(
             "speaker", outputs=1, latency_ms=latency_ms, drift_ppm=drift_ppm, says_times=says_times
         )
-
-        async def law(device: SimulatedDevice, after_ms: int) -> Hushed:
-            system, speaker = opened(device)
-            speaker.start()
-            system.advance(40)
-            speaker.play("a", numbered(1200))
-            system.advance(after_ms)
-            speaker.hush()
-            for _ in range(30):
-                system.advance(20)
-            (answer,) = [r for r in await reports(speaker) if isinstance(r, Hushed)]
-            await speaker.close()
-            return answer
-
-        answer = asyncio.run(law(device, after_ms))
+        answer = hushed(device, after_ms)
         left = last_sound(device)
         assert answer.item_id == "a"
         allowed_ms = 1 if says_times else 11  # a block, where only the latency of the stream is known
         assert answer.ms - allowed_ms <= left / SAMPLES_PER_MS <= answer.ms + 1 + allowed_ms
 
 
-def test_a_device_with_little_ahead_is_silent_within_60_ms_of_a_hush() -> None:
+@pytest.mark.parametrize("period_ms", PERIODS_MS)
+@pytest.mark.parametrize("drift_ppm", [0, 300])
+def test_what_a_hush_says_was_heard_is_what_left_of_a_device_that_calls_in_bursts(
+    period_ms: float, drift_ppm: float
+) -> None:
+    for latency_ms in (20, 60, 200):
+        for after_ms in (1, 33, 250, 617):
+            device = SimulatedDevice(
+                "speaker", outputs=1, latency_ms=latency_ms, drift_ppm=drift_ppm, period_ms=period_ms
+            )
+            answer = hushed(device, after_ms)
+            assert answer.ms - 1 <= last_sound(device) / SAMPLES_PER_MS <= answer.ms + 2
+
+
+@pytest.mark.parametrize("period_ms", [None, *PERIODS_MS])
+def test_a_device_is_silent_within_60_ms_of_a_hush(period_ms: float | None) -> None:
     for latency_ms in LATENCIES_MS:
         for offset_ms in range(0, 10, 3):
-            device = SimulatedDevice("speaker", outputs=1, latency_ms=latency_ms)
+            device = SimulatedDevice("speaker", outputs=1, latency_ms=latency_ms, period_ms=period_ms)
 
             async def law(device: SimulatedDevice, offset_ms: int) -> None:
                 system, speaker = opened(device)
@@ -122,9 +147,10 @@ def test_a_hush_fades_and_makes_no_step_greater_than_the_sound_itself(latency_ms
     assert np.abs(np.diff(sound_of(device))).max() <= own + 8000 // (FADE_MS * SAMPLES_PER_MS)
 
 
-def test_what_follows_a_hush_is_played_whole_and_at_once() -> None:
+@pytest.mark.parametrize("period_ms", [None, *PERIODS_MS])
+def test_what_follows_a_hush_is_played_whole_and_at_once(period_ms: float | None) -> None:
     for latency_ms in LATENCIES_MS:
-        device = SimulatedDevice("speaker", outputs=1, latency_ms=latency_ms)
+        device = SimulatedDevice("speaker", outputs=1, latency_ms=latency_ms, period_ms=period_ms)
 
         async def law(device: SimulatedDevice) -> None:
             system, speaker = opened(device)
@@ -134,7 +160,7 @@ def test_what_follows_a_hush_is_played_whole_and_at_once() -> None:
                 system.advance(95)
                 speaker.hush()
             speaker.play("d", numbered(500))
-            system.advance(500 + 3 * device.latency_ms + 40)
+            system.advance(500 + 3 * max(device.latency_ms, (period_ms or 0) + 10) + 40)
             said = await reports(speaker)
             assert [r.item_id for r in said if isinstance(r, Hushed)] == ["a", "b", "c"]
             assert said[-1] == Heard("d", 500)
@@ -144,14 +170,15 @@ def test_what_follows_a_hush_is_played_whole_and_at_once() -> None:
         asyncio.run(law(device))
 
 
-def test_a_loop_that_stands_still_for_100_ms_and_more_leaves_no_hole_in_the_sound() -> None:
-    device = SimulatedDevice("speaker", outputs=1, latency_ms=20)
+@pytest.mark.parametrize("period_ms", [None, *PERIODS_MS])
+def test_a_loop_that_stands_still_for_100_ms_and_more_leaves_no_hole_in_the_sound(period_ms: float | None) -> None:
+    device = SimulatedDevice("speaker", outputs=1, latency_ms=20, period_ms=period_ms)
 
     async def law() -> None:
         system, speaker = opened(device)
         speaker.start()
         speaker.play("a", numbered(1000))
-        system.advance(1100)  # nobody awaited anything
+        system.advance(1200)  # nobody awaited anything
         assert speaker.underruns == 0
         await speaker.close()
 
@@ -232,6 +259,36 @@ def test_a_device_that_refuses_24_kHz_or_mono_plays_the_same_sound_at_its_own(ra
     middle = sound[loud[0] + rate_hz // 10 : loud[0] + rate_hz // 2]
     crossings = np.count_nonzero(np.diff(np.signbit(middle)))
     assert crossings == pytest.approx(2 * 220 * 0.4, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "later_ms"), [(48_000, 1, 3), (44_100, 2, 3), (16_000, 1, 3), (24_000, 2, 0), (8_000, 4, 3)]
+)
+def test_a_device_that_refuses_24_kHz_plays_3_ms_later_to_the_sample(  # noqa: N802  the unit
+    rate_hz: int, channels: int, later_ms: int
+) -> None:
+    device = SimulatedDevice(
+        "speaker", outputs=channels, rates_hz=(rate_hz,), channel_counts=(channels,), rate_hz=rate_hz
+    )
+
+    async def law() -> int:
+        system, speaker = opened(device)
+        speaker.start()
+        system.advance(100)
+        speaker.play("a", tone(1000))
+        system.advance(1000)
+        left = speaker._playback.position()
+        await speaker.close()
+        return left
+
+    begins_s = (130 + later_ms) / 1000
+    assert asyncio.run(law()) == pytest.approx((1.1 - begins_s) * RATE_HZ, abs=1)
+    sound = sound_of(device)
+    assert np.flatnonzero(np.abs(sound) > 200)[0] == pytest.approx(begins_s * rate_hz, abs=0.001 * rate_hz)
+    seconds = np.arange(len(sound)) / rate_hz - begins_s
+    settled = seconds > 0.05
+    off = np.abs(sound - 8000 * np.sin(2 * np.pi * 220 * seconds))[settled].max()
+    assert off < 8000 * 2 * np.pi * 220 / RATE_HZ / 2  # half a sample
 
 
 def test_a_volume_is_reached_without_a_click_and_full_volume_changes_no_bit() -> None:
@@ -344,6 +401,25 @@ def test_reports_never_run_ahead_of_a_device_that_has_died_without_a_word() -> N
         await speaker.close()
 
     asyncio.run(law())
+
+
+def test_a_simulated_device_with_a_period_calls_in_bursts_that_say_the_times_of_their_blocks() -> None:
+    calls: list[tuple[float, float]] = []
+
+    class Noting(SimulatedPortAudio):
+        def open(self, kind: Kind, index: int, form: Format, call: Call, finished: Callable[[], None]) -> Any:
+            def noting(data: Any, frames: int, when: Any, status: Any) -> None:
+                calls.append((when.currentTime * 1000, when.outputBufferDacTime * 1000))
+                call(data, frames, when, status)
+
+            return super().open(kind, index, form, noting, finished)
+
+    system = Noting([SimulatedDevice("speaker", outputs=1, latency_ms=20, period_ms=40)])  # 20 would run dry
+    playback = Playback(card=Card(system, threads=False))
+    system.advance(80)
+    playback.close()
+    assert [at for at, _ in calls] == pytest.approx([0] * 5 + [40] * 4 + [80] * 4)
+    assert [dac for _, dac in calls] == pytest.approx(range(0, 130, 10))
 
 
 def test_the_simulated_device_is_what_it_says() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 import numpy as np
+import pytest
 
 from vivavoce.devices.capture import Capture
 from vivavoce.devices.card import Card
@@ -48,10 +49,10 @@ class Notes:
 
 
 def room(
-    latency_ms: float, processor: Processor
+    latency_ms: float, processor: Processor, period_ms: float | None = None
 ) -> tuple[SimulatedPortAudio, SimulatedDevice, SoundCardSpeaker, SoundCardMicrophone]:
-    out = SimulatedDevice("speaker", outputs=1, latency_ms=latency_ms)
-    system = SimulatedPortAudio([out, SimulatedDevice("mic", inputs=1)])
+    out = SimulatedDevice("speaker", outputs=1, latency_ms=latency_ms, period_ms=period_ms)
+    system = SimulatedPortAudio([out, SimulatedDevice("mic", inputs=1, period_ms=period_ms)])
     card = Card(system, threads=False)
     speaker, mic = SoundCardSpeaker(card=card), SoundCardMicrophone(card=card)
     mic.process(processor, speaker)
@@ -68,10 +69,11 @@ def read(system: SimulatedPortAudio, mic: SoundCardMicrophone, ms: int) -> bytes
     return asyncio.run(some())
 
 
-def test_a_processor_hears_of_silence_and_sound_before_its_echo_could_come() -> None:
+@pytest.mark.parametrize("period_ms", [None, 1024 / 48, 2048 / 44.1])
+def test_a_processor_hears_of_silence_and_sound_before_its_echo_could_come(period_ms: float | None) -> None:
     for latency_ms in (20, 60, 300):
         notes = Notes()
-        system, _, speaker, mic = room(latency_ms, notes)
+        system, _, speaker, mic = room(latency_ms, notes, period_ms)
         speaker.start()
         read(system, mic, 100)
         speaker.play("a", numbered(200))
@@ -79,8 +81,8 @@ def test_a_processor_hears_of_silence_and_sound_before_its_echo_could_come() -> 
         assert notes.late == 0
         assert {len(pcm) for _, pcm in notes.far + notes.near} == {2 * FRAME}
         assert [(run.start, run.samples) for run in runs(notes.far_end())] == [(0, 200 * SAMPLES_PER_MS)]
-        gaps = np.diff([at_s for at_s, _ in notes.far])
-        assert np.allclose(gaps, FRAME / RATE_HZ)
+        for told in (notes.far, notes.near):
+            assert np.allclose(np.diff([at_s for at_s, _ in told]), FRAME / RATE_HZ)
 
 
 def test_the_times_of_both_sides_are_those_of_one_clock() -> None:

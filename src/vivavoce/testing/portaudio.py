@@ -15,6 +15,7 @@ latency of its device; `abort` drops what is ahead; a device that is pulled ends
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -33,7 +34,9 @@ class SimulatedDevice:
     """A device. Its fields may be changed at any time; those of a format count from the next opening on.
 
     Attributes:
-        latency_ms: from a call to the membrane, or from the membrane to a call.
+        latency_ms: from a call to the membrane, or from the membrane to a call; a speaker has at least a period and a block.
+        period_ms: how often it makes calls, as many as are due by then, as hardware does that moves sound in periods of its
+            own; None: a call for each block.
         rates_hz: what it opens at; None: anything.
         channel_counts: with how many channels it opens; None: anything up to `inputs` or `outputs`.
         rate_hz: what it says is its own rate.
@@ -47,6 +50,7 @@ class SimulatedDevice:
     inputs: int = 0
     outputs: int = 0
     latency_ms: float = 30.0
+    period_ms: float | None = None
     rates_hz: tuple[int, ...] | None = None
     channel_counts: tuple[int, ...] | None = None
     rate_hz: int = 48_000
@@ -84,6 +88,7 @@ class SimulatedPortAudio:
         moves_streams: whether open streams follow the default device and leave one that is pulled, as under a sound server.
         opens_by_name: whether a device that returns can be opened from the old list.
         tells_default: whether the default of this moment can be asked for.
+        stream_ahead_s: how far the clock of streams is ahead of `now`.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class SimulatedPortAudio:
         moves_streams: bool = False,
         opens_by_name: bool = False,
         tells_default: bool = True,
+        stream_ahead_s: float = 0.0,
     ) -> None:
         """The first device of each direction is its default."""
         self.clock = HandClock()
@@ -100,6 +106,7 @@ class SimulatedPortAudio:
         self.moves_streams = moves_streams
         self.opens_by_name = opens_by_name
         self.tells_default = tells_default
+        self.stream_ahead_s = stream_ahead_s
         self.running = True
         self._plugged = list(devices)
         self._taken_back: set[Kind] = set()
@@ -220,7 +227,7 @@ class SimulatedPortAudio:
         """Open, not yet started. Raises `DeviceFault`."""
         with self._lock:
             device = self._checked(kind, index, form.rate_hz, form.channels)
-            stream = _SimulatedStream(kind, device, form, call, finished, self.clock, self._lock)
+            stream = _SimulatedStream(kind, device, form, call, finished, self.clock, self._lock, self.stream_ahead_s)
             self._streams = [s for s in self._streams if not s.closed] + [stream]
             return stream
 
@@ -278,6 +285,7 @@ class _SimulatedStream:
     finished: Callable[[], None]
     clock: HandClock
     lock: RLock
+    ahead_s: float
     next_s: float | None = None
     closed: bool = False
 
@@ -285,11 +293,17 @@ class _SimulatedStream:
         self.home = self.device
         self._rate = self.form.rate_hz * (1 + self.device.drift_ppm * 1e-6)
         self._block_s = self.form.frames / self._rate
-        self._ahead = max(1, int(self.device.latency_ms / 1000 / self._block_s + _SLACK_S))
-        self._extra_s = max(0.0, self.device.latency_ms / 1000 - self._ahead * self._block_s)
+        latency_s, self._period_s = self.device.latency_ms / 1000, 0.0
+        if self.device.period_ms is not None:
+            self._period_s = self.device.period_ms / 1000 * self.form.rate_hz / self._rate
+            if self.kind == "output":
+                latency_s = max(latency_s, self._period_s + self._block_s)
+        self._ahead = max(1, int(latency_s / self._block_s + _SLACK_S))
+        self._extra_s = max(0.0, latency_s - self._ahead * self._block_s)
         self._dead = False
         self._began_s = 0.0
         self._count = 0
+        self._due_s = 0.0
         self._blocks: deque[tuple[float, bytes]] = deque()
         self._until_s: float | None = None
         self._late = False
@@ -302,7 +316,7 @@ class _SimulatedStream:
     @property
     def time(self) -> float:
         """Seconds."""
-        return self.clock.now_s
+        return self.clock.now_s + self.ahead_s
 
     def start(self) -> None:
         """Begin; a speaker asks for what it holds at once. Raises `DeviceFault` when the device is gone."""
@@ -313,7 +327,8 @@ class _SimulatedStream:
             if self.kind == "output":
                 self._fill_up(dry=False)
             else:
-                self.next_s = self._began_s + self._block_s + self._extra_s
+                self._due_s = self._began_s + self._block_s + self._extra_s
+                self.next_s = self._call_s(self._due_s)
 
     def abort(self) -> None:
         """Stop; what has not left never will. Raises `DeviceFault` when the device is gone."""
@@ -344,6 +359,7 @@ class _SimulatedStream:
         """The next call comes that much later."""
         if self.next_s is not None:
             self.next_s += seconds
+            self._due_s += seconds
             self._late = True
 
     def step(self) -> None:
@@ -368,8 +384,7 @@ class _SimulatedStream:
             if self._until_s is not None:
                 self._silence(dac_s - self._until_s)
             count = min(int((now_s - dac_s) * self._rate + 1e-6), len(pcm) // frame)
-            for i in range(count):
-                self.device.heard += pcm[i * frame : i * frame + _SAMPLE_BYTES]
+            self.device.heard += memoryview(pcm[: count * frame]).cast("h")[:: self.form.channels].tobytes()
             self._until_s = dac_s + count / self._rate
             if count * frame < len(pcm):
                 self._blocks.appendleft((self._until_s, pcm[count * frame :]))
@@ -392,27 +407,33 @@ class _SimulatedStream:
         self._plan()
 
     def _plan(self) -> None:
-        """The next call comes when one of the blocks ahead has gone."""
-        self.next_s = self._began_s + (self._count - self._ahead + 1) * self._block_s
+        """The next call is due when one of the blocks ahead has gone."""
+        self.next_s = self._call_s(self._began_s + (self._count - self._ahead + 1) * self._block_s)
+
+    def _call_s(self, due_s: float) -> float:
+        """When a call that is due is made: at the end of a period."""
+        if not self._period_s:
+            return due_s
+        return self._began_s + math.ceil((due_s - self._began_s) / self._period_s - _SLACK_S) * self._period_s
 
     def _ask(self, dac_s: float, *, dry: bool) -> None:
         block = bytearray(self.form.frames * self.form.channels * _SAMPLE_BYTES)
-        said_s = dac_s if self.device.says_times else 0.0
-        when = SimpleNamespace(currentTime=self.clock.now_s, outputBufferDacTime=said_s, inputBufferAdcTime=0.0)
+        said_s = dac_s + self.ahead_s if self.device.says_times else 0.0
+        when = SimpleNamespace(currentTime=self.time, outputBufferDacTime=said_s, inputBufferAdcTime=0.0)
         self._count += 1
         self.call(block, self.form.frames, when, SimpleNamespace(output_underflow=dry, input_overflow=False))
         self._blocks.append((dac_s, bytes(block)))
 
     def _record(self) -> None:
-        now_s = self.clock.now_s
         size = self.form.frames * self.form.channels * _SAMPLE_BYTES
-        came_s = now_s - self._extra_s - self._block_s
+        came_s = self._due_s - self._extra_s - self._block_s + self.ahead_s
         when = SimpleNamespace(
-            currentTime=now_s,
+            currentTime=self.time,
             outputBufferDacTime=0.0,
             inputBufferAdcTime=came_s if self.device.says_times else 0.0,
         )
         status = SimpleNamespace(output_underflow=False, input_overflow=self._late)
         self._late = False
         self.call(bytes(self.device.next_sound(size)), self.form.frames, when, status)
-        self.next_s = now_s + self._block_s
+        self._due_s += self._block_s
+        self.next_s = self._call_s(self._due_s)
