@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from vivavoce.devices.capture import Capture
 from vivavoce.devices.card import Card
 from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 from vivavoce.errors import NoDevice
@@ -14,6 +16,8 @@ from vivavoce.pcm import RATE_HZ, SAMPLES_PER_MS
 from vivavoce.ports import Heard, Hushed, Trouble
 from vivavoce.testing.portaudio import SimulatedDevice, SimulatedPortAudio
 from vivavoce.testing.sound import NUMBERS, numbered, runs
+
+BACK = r"The sound devices changed: the microphone is now '(.*)'\. (\d+) ms of the microphone were not heard\."
 
 
 def speaker_device(name: str, latency_ms: float = 30.0) -> SimulatedDevice:
@@ -310,7 +314,9 @@ class TestPinned:
             room.pass_ms(1000)
             assert len(heard(laptop)) == 1
             room.system.plug(headset)
-            room.pass_ms(6000)
+            room.pass_ms(1000)
+            assert len(heard(headset)) == 2
+            room.pass_ms(5000)
             assert (await reports(speaker))[-1] == Heard("a", 6000)
             assert [t.message.split("'")[1] for t in speaker.warnings()] == ["laptop", "headset"]
             assert room.system.renewals == 0
@@ -420,3 +426,89 @@ def test_when_only_the_microphone_is_gone_the_reply_is_not_interrupted_to_look_f
 
     asyncio.run(law())
     assert heard(out)[0] == (0, 1200 * SAMPLES_PER_MS)
+
+
+class TestAMicrophone:
+    """Recorded and missed make up the whole time, and each device goes on with what it hears next."""
+
+    def recording(self, room: Room, wish: str | None = None) -> Capture:
+        capture = Capture(wish, keep=True, card=room.card)
+        for device in room.system._listed:
+            device.hear(numbered(10_000))
+        room.pass_ms(400)
+        return capture
+
+    def goes_on(self, room: Room, capture: Capture, name: str) -> None:
+        """Within a second."""
+        began_s, kept = room.system.now(), capture.ring.waiting
+        while capture.link.name != name or capture.ring.waiting == kept:
+            kept = capture.ring.waiting
+            room.pass_ms(20)
+            assert room.system.now() - began_s < 1
+
+    def missed_ms(self, capture: Capture, *names: str) -> int:
+        """As it was told, once for each of the devices."""
+        said = [re.fullmatch(BACK, told.message) for told in capture.troubles.drain() if told.code == "device_back"]
+        assert [found and found[1] for found in said] == list(names)
+        return sum(int(found[2]) for found in said if found)
+
+    def is_whole(self, room: Room, sound: bytes, missed_ms: int, *starts: int) -> None:
+        """To the last block. `starts`: what each stretch begins with."""
+        stretches = runs(sound)
+        assert [run.start for run in stretches] == list(starts)
+        assert sum(run.samples for run in stretches) == len(sound) // 2
+        late_ms = room.system.now() * 1000 - len(sound) / 2 / SAMPLES_PER_MS - missed_ms
+        assert 10 <= round(late_ms) < 10 + 20
+
+    @pytest.mark.parametrize("opens_by_name", [False, True])
+    def test_pulled_in_mid_sentence_it_is_replaced_by_the_default(self, opens_by_name: bool) -> None:
+        usb, built_in = microphone_device("usb"), microphone_device("built in")
+        room = Room(SimulatedPortAudio([usb, built_in], opens_by_name=opens_by_name))
+        capture = self.recording(room)
+        room.system.advance(7)
+        room.system.pull(usb)
+        self.goes_on(room, capture, "built in")
+        room.pass_ms(1000)
+        self.is_whole(room, capture.ring.read(), self.missed_ms(capture, "built in"), 0, 0)
+
+    def test_stuck_it_is_opened_anew(self) -> None:
+        device = microphone_device("mic")
+        room = Room(SimulatedPortAudio([device]))
+        capture = self.recording(room)
+        room.system.stick(device)
+        self.goes_on(room, capture, "mic")
+        room.pass_ms(1000)
+        self.is_whole(room, capture.ring.read(), self.missed_ms(capture, "mic"), 0)
+
+    def test_it_moves_to_another_default(self) -> None:
+        old, new = microphone_device("old"), microphone_device("new")
+        room = Room(SimulatedPortAudio([old, new]))
+        capture = self.recording(room)
+        room.system.make_default(new)
+        self.goes_on(room, capture, "new")
+        room.pass_ms(1000)
+        self.is_whole(room, capture.ring.read(), self.missed_ms(capture, "new"), 0, 0)
+
+    def test_where_the_sound_server_moves_it_nothing_is_missed_and_it_is_told(self) -> None:
+        old, new = microphone_device("old"), microphone_device("new")
+        room = Room(SimulatedPortAudio([old, new], moves_streams=True))
+        capture = self.recording(room)
+        room.system.make_default(new)
+        room.pass_ms(1000)
+        (told,) = capture.troubles.drain()
+        assert (told.code, room.system.renewals) == ("device_changed", 0)
+        self.is_whole(room, capture.ring.read(), 0, 0, 0)
+
+    def test_pinned_it_is_taken_again_when_it_returns(self) -> None:
+        built_in, usb = microphone_device("built in"), microphone_device("usb")
+        room = Room(SimulatedPortAudio([built_in, usb], opens_by_name=True))
+        capture = self.recording(room, "usb")
+        room.system.pull(usb)
+        self.goes_on(room, capture, "built in")
+        room.pass_ms(1000)
+        room.system.plug(usb)
+        self.goes_on(room, capture, "usb")
+        room.pass_ms(1000)
+        assert room.system.renewals == 0
+        sound = capture.ring.read()
+        self.is_whole(room, sound, self.missed_ms(capture, "built in", "usb"), 0, 0, runs(sound)[0].samples)
