@@ -20,6 +20,7 @@ from tests.devices.acoustics import (
     recorded,
     shoebox,
     to_bytes,
+    to_sound,
 )
 
 from vivavoce.devices.echo import EchoControl
@@ -55,6 +56,29 @@ def _scene(near: Sound | None = None, room: Sound | None = None, seconds: float 
 def test_the_assistant_alone_is_taken_out(wish: Wish) -> None:
     scene = _scene()
     assert erle_db(scene, scene.through(EchoControl(wish)), 2, SECONDS) > 18
+
+
+@pytest.fixture
+def ungated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the gate would act on is heard: it alone makes silence of an echo, whatever else was built."""
+    monkeypatch.setattr(EchoControl, "_faded", lambda _, out, *, passes: out)  # noqa: ARG005
+
+
+@needs_webrtc
+@pytest.mark.usefixtures("ungated")
+def test_auto_cancels_where_it_says_so() -> None:
+    scene, control = _scene(), EchoControl("auto")
+    assert erle_db(scene, scene.through(control), 2, SECONDS) > 35  # 20 by the filter alone, 22 with noise suppression
+    assert control.choice.sentence.startswith("Echo cancellation is on")
+
+
+@pytest.mark.usefixtures("ungated")
+def test_auto_without_the_extra_is_the_gate_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "livekit", None)
+    scene, control = _scene(), EchoControl("auto")
+    assert erle_db(scene, scene.through(control), 2, SECONDS) == pytest.approx(20, abs=4)
+    assert control.choice.rung == "gate"
+    assert control.choice.sentence.startswith("Echo cancellation is not installed (pip install 'vivavoce[echo]')")
 
 
 @needs_webrtc
@@ -160,24 +184,47 @@ def test_off_changes_nothing() -> None:
     assert "off" in control.choice.sentence
 
 
-def test_an_echo_that_cannot_be_cancelled_silences_the_microphone_and_is_told_once() -> None:
-    scene = _scene(seconds=18.0)  # as loud as an echo, at the time of one, and no echo
+def _hopeless(scene: Scene) -> Sound:
+    """What the microphone hears when it is as loud as an echo, at the time of one, and no echo."""
     signs = np.sign(np.random.default_rng(5).normal(size=len(scene.mic)))
-    scene.mic += (signs - 1) * scene.echo
-    control = EchoControl("auto")
-    far, mic = _blocks(np.pad(scene.far, (0, RATE_HZ))), _blocks(scene.mic)
-    news: list[str] = []
-    after = b""
-    for n in range(len(mic)):
+    return np.asarray(scene.mic + (signs - 1) * scene.echo)
+
+
+def _told(control: EchoControl, scene: Scene, mic: Sound) -> tuple[Sound, list[tuple[float, str]]]:
+    """What is made of `mic`; when a line was told, and which."""
+    far, near = _blocks(np.pad(scene.far, (0, RATE_HZ))), _blocks(mic)
+    out, news = [], []
+    for n in range(len(near)):
         control.played(far[n + 4], (n + 4) / 100)
-        out = control.captured(mic[n], n / 100)
-        after += out if news else b""
+        out.append(control.captured(near[n], n / 100))
         if line := control.news():
-            news.append(line)
-    assert news == [control.choice.sentence]
-    assert control.choice.rung == "half"
-    assert len(after) > SAMPLE_BYTES * RATE_HZ
-    assert np.abs(np.frombuffer(after[480:], "<i2")).max() < 100
+            news.append((n / 100, line))
+    return to_sound(b"".join(out)), news
+
+
+def test_an_echo_that_cannot_be_cancelled_silences_the_microphone_and_is_told_once() -> None:
+    scene, control = _scene(seconds=18.0), EchoControl("auto")
+    out, ((told_s, line),) = _told(control, scene, _hopeless(scene))
+    assert (control.choice.rung, control.choice.sentence) == ("half", line)
+    silent = out[round((told_s + 0.02) * RATE_HZ) :]
+    assert len(silent) > RATE_HZ
+    assert np.abs(silent).max() < 100 / 32768
+
+
+@pytest.mark.parametrize("echo", [0, 1])
+def test_once_the_echo_is_gone_or_can_be_cancelled_the_microphone_is_open_again_and_it_is_told_once(echo: int) -> None:
+    words = at_level(recorded("sb_spk1_snt1.wav"), -22)
+    scene, control = _scene(placed([(28.0, words)], 32.0), seconds=32.0, echo_db=-12), EchoControl("auto")
+    begun, better_s = control.choice, 16
+    better = better_s * RATE_HZ
+    mic = np.concatenate((_hopeless(scene)[:better], (scene.mic - (1 - echo) * scene.echo)[better:]))
+    out, ((_, worse), (told_s, line)) = _told(control, scene, mic)
+    assert worse.startswith("The echo cannot be cancelled here")
+    assert (control.choice, line) == (begun, begun.sentence)
+    assert told_s - better_s < 10  # four measurements of 2 s
+    spoken = slice(round(28.1 * RATE_HZ), round(30 * RATE_HZ))
+    heard, said = (float((sound[spoken] ** 2).mean()) for sound in (out, scene.near))
+    assert 10 * np.log10(heard / said) == pytest.approx(0, abs=3)
 
 
 def test_what_is_absent_is_neither_needed_nor_loaded() -> None:
