@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,14 +81,24 @@ def test_the_raised_target_bridges_the_next_gap_of_that_length() -> None:
     assert talk.playback.cushion.gaps == gaps == 1
 
 
-def test_after_a_stall_and_a_burst_the_backlog_returns_to_its_target() -> None:
+@pytest.mark.parametrize("stalls_ms", [[300] * 10, [60] * 10, [100, 150, 200, 250, 300] * 2, [390, 20] * 5])
+def test_ten_stalls_with_bursts_leave_the_target_as_backlog_while_sound_comes_in(stalls_ms: list[int]) -> None:
     talk = Talk()
-    worst = max(talk.reply("a", 2000, (500, 300), (1200, 350)))
-    assert worst > 300  # the burst
-    talk.drain()
-    assert talk.backlog_ms == 0
-    seen = talk.reply("b", 1500)
-    assert max(seen) <= talk.target_ms + 2 * BLOCK_MS  # it waits for the target, and not for what once was
+    seen = talk.reply("a", 11_000, *((500 + 1000 * n, ms) for n, ms in enumerate(stalls_ms)))
+    between = [seen[(480 + 1000 * n) // BLOCK_MS] for n in range(11)]
+    longest = stalls_ms.index(max(stalls_ms)) + 1
+    assert between[0] == BLOCK_MS
+    assert len(set(between[longest:])) == 1  # no stall that is not longer makes it grow
+    assert max(seen) == max(between) <= talk.target_ms + BLOCK_MS
+
+
+def test_ten_replies_that_stall_wait_for_no_more_than_the_target_and_every_second_one_has_no_gap() -> None:
+    talk = Talk()
+    for n in range(10):
+        seen = talk.reply(f"r{n}", 1500, (500, 300))
+        assert max(seen) <= talk.target_ms + BLOCK_MS <= MOST_MS + BLOCK_MS
+        talk.drain()
+    assert talk.playback.cushion.gaps == 5
 
 
 def test_nothing_of_a_reply_is_dropped_or_played_twice_on_the_way() -> None:

@@ -79,8 +79,8 @@ class Cushion:
 
     def _grow(self, gap_ms: float) -> None:
         self._stuttered = True
-        if gap_ms <= MOST_MS:
-            self.target_ms = max(self.target_ms, min(MOST_MS, gap_ms * _MARGIN))
+        if gap_ms <= MOST_MS:  # a part of it was bridged by what had been gathered
+            self.target_ms = min(MOST_MS, (self.target_ms + gap_ms) * _MARGIN)
 
     def _shrink(self) -> None:
         self.target_ms *= _SHRINK
