@@ -33,6 +33,7 @@ from vivavoce.devices.echo import EchoControl
 from vivavoce.engine.stages import Prompt
 from vivavoce.live import Parts, Talk
 from vivavoce.pcm import RATE_HZ
+from vivavoce.session.happenings import Warned
 from vivavoce.session.session import Session
 from vivavoce.session.settings import Settings
 from vivavoce.testing import RealtimeServer, Reply, in_thread
@@ -42,6 +43,8 @@ from vivavoce.wire.websocket import GA, Server, WebSocketWire
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from vivavoce.devices.soundcard import SoundCardSpeaker
 
 VOICE = Path("tests/recordings/questions/10.wav")
 REPLY_S = 4.0
@@ -80,7 +83,7 @@ class Assistant:
 
 
 @contextlib.asynccontextmanager
-async def talking(server: RealtimeServer, lines: Lines, *, echo: bool) -> AsyncIterator[tuple[Talk, Parts]]:
+async def talking(server: RealtimeServer, lines: Lines, *, echo: bool) -> AsyncIterator[tuple[Talk, SoundCardSpeaker]]:
     """A talk on the sound card."""
     from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker  # noqa: PLC0415  after the card is there
 
@@ -98,7 +101,7 @@ async def talking(server: RealtimeServer, lines: Lines, *, echo: bool) -> AsyncI
     while not lines.shown:  # noqa: ASYNC110  the first line is `ready`
         await asyncio.sleep(0.05)
     try:
-        yield talk, parts
+        yield talk, speaker
     finally:
         talk.leave("interrupt")
         await running
@@ -137,7 +140,7 @@ async def run(count: int, *, echo: bool) -> None:
     with in_thread(RealtimeServer(Behaviour(answer=assistant))) as server:
         recorder = Recorder()
         try:
-            async with talking(server, lines, echo=echo) as (talk, parts):
+            async with talking(server, lines, echo=echo) as (talk, speaker):
                 await asyncio.sleep(2)
                 for number in range(count):
                     noise = None if number % 4 == 3 else assistant.next_noise()
@@ -146,7 +149,7 @@ async def run(count: int, *, echo: bool) -> None:
                     rounds.append(await one(talk, server, recorder, noise))
                     await asyncio.sleep(2.5)  # what was said is over, and answered
                 errors = len(server.connections[0].said_words("error"))
-                troubles = [trouble.message for trouble in parts.speaker.warnings()]
+                underruns = speaker.underruns
         finally:
             recorder.stop()
     print(f"{count} interruptions, {load_average()}\n\n| ms | median | p95 | least | most |\n|---|---|---|---|---|")
@@ -157,7 +160,8 @@ async def run(count: int, *, echo: bool) -> None:
         f"\nleast likeness of what was recorded to what was sent: {min(r.likeness for r in rounds):.2f} (1 is the same)"
     )
     print(f"largest step at the end of a tone, its own is 1: {max(r.step for r in rounds if r.step is not None):.2f}")
-    print(f"errors of the server: {errors}; underruns: {troubles or 'none'}")
+    torn = sum(isinstance(line, Warned) and line.code == "speaker_underrun" for line in lines.shown)
+    print(f"errors of the server: {errors}; underruns: {underruns}; told of torn sound: {torn}")
 
 
 def main() -> None:

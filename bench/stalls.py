@@ -67,7 +67,7 @@ async def one(way: Callable[[float], None] | None, seconds: float, tally: Tally)
         await asyncio.sleep(FREE_S)
     tally.seconds += time.monotonic() - began
     tally.dry += speaker.underruns - dry
-    tally.over += sum("lost" in trouble.message for trouble in microphone.warnings())
+    tally.over += microphone.overflows
     await microphone.close()
     await speaker.close()
     await reading

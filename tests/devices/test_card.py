@@ -160,7 +160,7 @@ def test_a_device_that_is_stuck_is_opened_anew_within_a_second() -> None:
 
 def test_a_named_speaker_that_a_sound_server_takes_elsewhere_is_told_and_has_its_sound_back_when_it_returns() -> None:
     headset, other = speaker_device("headset"), speaker_device("other")
-    room = Room(SimulatedPortAudio([other, headset], moves_streams=True))
+    room = Room(SimulatedPortAudio([other, headset], moves_streams=True, opens_by_name=True))
 
     async def law() -> None:
         speaker = SoundCardSpeaker("headset", card=room.card)

@@ -246,7 +246,7 @@ def test_a_pinned_speaker_that_is_pulled_hands_over_to_the_default_and_gets_it_b
     player.until("heard", 500)
     kill(usb)
     player.until("device_back")
-    assert "the speaker is now 'default'" in player.told[-1]
+    assert "the speaker is now 'VirtualSpeaker'" in player.told[-1]
     usb.start()
     again = mine(Recorder(usb, "speaker.monitor"))
     player.until("device_back")
@@ -345,7 +345,7 @@ def test_a_named_speaker_whose_sink_vanishes_is_told_and_taken_again_when_it_ret
         "The sound devices changed: the speaker is now 'headset'.",
     ]
     assert player.heard() == sorted(player.heard())
-    assert goes_on(*(stretches(recorder.stop()) for recorder in (before, other, after)), lost_ms=60)
+    assert goes_on(*(stretches(recorder.stop()) for recorder in (before, other, after)), twice_ms=60, lost_ms=60)
 
 
 def test_a_named_microphone_whose_source_vanishes_is_told_and_taken_again_when_it_returns(
@@ -361,10 +361,9 @@ def test_a_named_microphone_whose_source_vanishes_is_told_and_taken_again_when_i
     voices.plug("left")
     player.until("device_")
     player.go_on("mic", 700 * SAMPLES_PER_MS)
-    assert player.told == [
-        "The sound devices changed: the microphone is now 'Right'.",
-        "The sound devices changed: the microphone is now 'left'.",
-    ]
+    gone, back = player.told
+    assert gone == "The sound devices changed: the microphone is now 'Right'."
+    assert back.startswith("The sound devices changed: the microphone is now 'left'.")  # and what was missed meanwhile
     left, right = stretches(player.mic), stretches(-player.mic)
     before, after = (
         [run for run in left if run.at < right[0].at],
@@ -373,14 +372,19 @@ def test_a_named_microphone_whose_source_vanishes_is_told_and_taken_again_when_i
     assert goes_on(before, right, after, lost_ms=100)
 
 
-def test_a_person_who_moves_the_sound_hears_it_there_and_need_not_be_told(room: VirtualAudio, mine: Mine) -> None:
+@pytest.mark.parametrize(
+    ("named", "there", "elsewhere"), [("", "speaker", "headset"), ("headset", "headset", "speaker")]
+)
+def test_a_person_who_moves_the_sound_hears_it_there_and_need_not_be_told(
+    room: VirtualAudio, mine: Mine, named: str, there: str, elsewhere: str
+) -> None:
     plug(room, "headset")
-    old, new = mine(Recorder(room, "speaker.monitor")), mine(Recorder(room, "headset.monitor"))
-    player = mine(Player(room, 20_000))
+    old, new = mine(Recorder(room, f"{there}.monitor")), mine(Recorder(room, f"{elsewhere}.monitor"))
+    player = mine(Player(room, 20_000, speaker=named))
     player.until("heard", 500)
     (index,) = pactl(room, "list", "short", "sink-inputs").split()[:1]
-    pactl(room, "move-sink-input", index, "headset")
-    player.go_on("heard", 1000)
+    pactl(room, "move-sink-input", index, elsewhere)
+    player.go_on("heard", 2000)
     assert player.told == []
     assert player.heard() == sorted(player.heard())
     assert goes_on(stretches(old.stop()), stretches(new.stop()))

@@ -16,7 +16,7 @@ def playing() -> Rescues:
     return rescues
 
 
-def test_a_stream_whose_device_vanished_is_elsewhere_until_that_returns_under_another_index() -> None:
+def test_a_stream_whose_device_vanished_is_elsewhere_until_it_is_moved_again_or_ends() -> None:
     rescues = playing()
     assert rescues.taken_to("output", 0.1) is None
     rescues.stream("output", 7, 2, 1.0)  # it is moved first,
@@ -24,11 +24,15 @@ def test_a_stream_whose_device_vanished_is_elsewhere_until_that_returns_under_an
     assert rescues.taken_to("output", 1.0) == "Built-in"
     assert rescues.taken_to("output", 99.0) == "Built-in"
     assert rescues.taken_to("input", 99.0) is None
-    rescues.node("output", 9, "usb.headset", "Headset")
-    assert rescues.homeward("output", 9) == [7]
-    rescues.stream("output", 7, 9, 100.0)
-    assert rescues.taken_to("output", 200.0) is None
-    assert rescues.homeward("output", 9) == []
+    rescues.node("output", 9, "usb.headset", "Headset")  # it is back under another index, and the stream is not on it
+    assert rescues.taken_to("output", 100.0) == "Built-in"
+    assert rescues.taken_to("output", 200.0) == "Built-in"
+    rescues.node_gone("output", 9)
+    assert rescues.taken_to("output", 200.1) == "Built-in"
+    rescues.node("output", 10, "usb.headset", "Headset")
+    rescues.stream("output", 7, 10, 300.0)
+    assert rescues.taken_to("output", 300.0) is None
+    assert rescues.taken_to("output", 400.0) is None
 
 
 def test_what_a_person_moves_belongs_where_it_was_moved_to() -> None:
@@ -39,17 +43,17 @@ def test_what_a_person_moves_belongs_where_it_was_moved_to() -> None:
     rescues.node_gone("output", 1)
     assert rescues.taken_to("output", 3.0) is None
     rescues.node("output", 9, "usb.headset", "Headset")
-    assert rescues.homeward("output", 9) == []
-    rescues.stream("output", 7, 9, 4.0)  # now its device is the built-in one, and that vanishes
-    rescues.node_gone("output", 2)
-    assert rescues.taken_to("output", 4.0) == "Headset"
+    rescues.stream("output", 7, 9, 4.0)
+    assert rescues.taken_to("output", 5.5) is None  # now its device is the headset, and that vanishes
+    rescues.stream("output", 7, 2, 6.0)
+    rescues.node_gone("output", 9)
+    assert rescues.taken_to("output", 6.0) == "Built-in"
 
 
-def test_a_stream_that_ended_or_whose_device_is_not_known_yet_is_nowhere() -> None:
+def test_a_stream_that_ended_or_whose_device_is_not_known_is_nowhere() -> None:
     rescues = playing()
     rescues.stream("output", 8, 3, 0.0)
     rescues.node("output", 3, "hdmi", "Television")
-    assert rescues.homeward("output", 3) == []
     rescues.stream("output", 7, 3, 1.0)
     rescues.node_gone("output", 1)
     rescues.node_gone("output", 3)  # and the next is gone before anybody says where the stream is now

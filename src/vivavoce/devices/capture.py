@@ -49,7 +49,7 @@ class Capture:
         self.overflows = 0
         self.muted = False
         self.gap_s = 0.0
-        self._told = (0, 0)
+        self._told = (0, 0, 0)
         self._heard = heard
         self._keep = keep
         self._shape: FromDevice | None = None
@@ -74,10 +74,11 @@ class Capture:
 
     def warn(self) -> None:
         """Note in `troubles` what was lost since the last time."""
-        lost, overflows = self.ring.lost + (self._processing.lost if self._processing else 0), self.overflows
+        lost, overflows, late = self.ring.lost, self.overflows, self._processing.lost if self._processing else 0
         self.troubles.note("mic_overrun", bytes_to_ms(lost - self._told[0]))
         self.troubles.note("mic_overflow", overflows - self._told[1])
-        self._told = (lost, overflows)
+        self.troubles.note("mic_processor_late", bytes_to_ms(late - self._told[2]))
+        self._told = (lost, overflows, late)
         if self._processing is not None and self._processing.take_failure():
             self.troubles.note("mic_processor")
 

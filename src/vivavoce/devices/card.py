@@ -29,6 +29,7 @@ _TELL_S = 2.0
 _RENEW_S = 5.0
 _PINNED_S = 0.5
 _BUSY_S = 2.0
+_SAME_S = 3.0
 _SURE_LOOKS = 3
 """A sound server that starts has several defaults one after the other."""
 
@@ -84,7 +85,6 @@ class _Incident:
     since_s: float
     next_s: float
     kinds: set[Kind] = field(default_factory=set)
-    names: dict[Kind, str] = field(default_factory=dict)
     gaps_s: float = 0.0
     tries: int = 0
     told: bool = False
@@ -112,7 +112,8 @@ class Card:
         self._given_up = False
         self._defaults: dict[Kind, str | None] = {}
         self._changing: dict[Kind, tuple[str, int]] = {}
-        self._taken: dict[Kind, str | None] = {}
+        self._taken: dict[Kind, str] = {}
+        self._named: dict[Kind, tuple[str, float]] = {}
         self._renewed_s = float("-inf")
         self._pinned_s = float("-inf")
 
@@ -175,11 +176,7 @@ class Card:
         incident = self._incident
         if incident is None:
             incident = self._incident = self._noticed(now_s)
-        for member in lost:
-            kind = member.link.kind
-            incident.kinds.add(kind)
-            if member.link.device is not None:
-                incident.names.setdefault(kind, member.link.device.name)
+        incident.kinds |= {member.link.kind for member in lost}
         if lost and now_s >= incident.next_s:
             self._try(lost, incident)
             incident.tries += 1
@@ -273,26 +270,24 @@ class Card:
                 if before is not None and any(m.link.kind == kind and m.link.pinned is None for m in self._members):
                     names[kind] = now
         if names and self.host.moves_streams:
-            self._tell("device_changed", _moved(names))
+            self._tell_moved("device_changed", names)
         elif names:
             self._incident = self._noticed(self.host.now())
             self._incident.kinds, self._incident.tries = set(names), 1
             self._renew()
 
     def _follow_pinned(self) -> None:
-        """A sound server moves the stream of a named device that vanishes, and back when it returns: the person is told."""
-        for member in self._members if self.host.moves_streams else ():
-            kind = member.link.kind
-            if member.link.pinned is None or member.link.astray:
-                self._taken.pop(kind, None)
-                continue
-            taken = self.host.taken_to(kind)
-            if taken != self._taken.get(kind):
-                self._taken[kind] = taken
-                self._tell("device_changed", _moved({kind: taken or member.link.name}))
+        """A sound server moves the stream of a named device that vanishes: the person is told."""
+        before, self._taken = self._taken, {}
+        for link in (m.link for m in self._members if m.link.pinned and not m.link.astray):
+            taken = self.host.taken_to(link.kind) if self.host.moves_streams else None
+            if taken is not None:
+                self._taken[link.kind] = taken
+                if before.get(link.kind) != taken:
+                    self._tell_moved("device_changed", {link.kind: taken})
 
     def _return_to_pinned(self, now_s: float) -> None:
-        astray = [m for m in self._members if m.link.astray]
+        astray = [m for m in self._members if m.link.astray or m.link.kind in self._taken]
         if not astray or now_s - self._pinned_s < _PINNED_S:
             return
         self._pinned_s = now_s
@@ -332,13 +327,21 @@ class Card:
 
     def _tell_back(self, incident: _Incident) -> None:
         now: dict[Kind, str] = {
-            m.link.kind: m.link.device.name
+            m.link.kind: m.link.called if m.link.astray else m.link.device.name
             for m in self._members
             if m.link.kind in incident.kinds and m.link.device is not None
         }
         gap_ms = round((self._gaps_s() - incident.gaps_s) * 1000)
         missed = f" {gap_ms} ms of the microphone were not heard." if gap_ms else ""
-        self._tell("device_back", _moved(now) + missed)
+        self._tell_moved("device_back", now, missed)
+
+    def _tell_moved(self, code: str, names: dict[Kind, str], missed: str = "") -> None:
+        """Where the sound is. Not twice in a row: a stream may be moved first and then die of it."""
+        now_s = self.host.now()
+        said = {kind: name for kind, (name, at_s) in self._named.items() if now_s - at_s < _SAME_S}
+        if missed or any(said.get(kind) != name for kind, name in names.items()):
+            self._tell(code, _moved(names) + missed)
+        self._named |= {kind: (name, now_s) for kind, name in names.items()}
 
     def _tell(self, code: str, message: str) -> None:
         """Once: by the microphone when there is one, as it speaks up 25 times a second, a speaker only when it plays."""

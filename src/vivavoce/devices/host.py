@@ -111,10 +111,7 @@ class Host(Protocol):
         """A name of what is the default at this moment, whatever the list says; None where that cannot be told."""
 
     def taken_to(self, kind: Kind) -> str | None:
-        """Where a sound server took our stream whose device vanished, as people call it; None: nowhere, or nobody can tell.
-
-        For streams on a device that was asked for by name: who asks has them taken back when that device returns.
-        """
+        """Where a sound server took our stream when its device vanished, as people call it; None: nowhere, or nobody can tell."""
 
     def opens(self, kind: Kind, index: int, rate_hz: int, channels: int) -> bool:
         """Whether the device opens with this rate and number of channels."""

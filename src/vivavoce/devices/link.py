@@ -13,6 +13,8 @@ from vivavoce.devices.shapes import formats
 from vivavoce.errors import NoDevice
 
 _GIVE_UP_S = 2.0
+_SERVED = {"default", "pulse", "pipewire"}
+"""Names of ALSA behind which a sound server plays on whatever is its default."""
 _SILENT_LOOKS = 5
 _GOOD_LOOKS = 3
 
@@ -61,7 +63,8 @@ class Link:
             NoDevice: there is none, or it cannot be opened.
         """
         device = find(self.host, self.kind, self.wish)
-        self.pinned = None if self.wish is None else device.name
+        served = self.host.moves_streams and device.name in _SERVED
+        self.pinned = None if self.wish is None or served else device.name
         try:
             self._open(device, block_ms, latency_s)
         except DeviceFault as fault:
@@ -176,7 +179,8 @@ class Link:
         """What people call it: a sound server lists its devices under one name, such as `default`, and knows which one plays."""
         if not self.host.moves_streams:
             return self.name
-        elsewhere = self.host.default_now(self.kind) if self.pinned is None else self.host.taken_to(self.kind)
+        named = self.pinned is not None and not self.astray
+        elsewhere = self.host.taken_to(self.kind) if named else self.host.default_now(self.kind)
         return elsewhere or self.name
 
     @property

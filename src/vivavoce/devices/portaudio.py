@@ -115,7 +115,7 @@ class PortAudio:
         return None if self._server is None else self._server.default(kind)
 
     def taken_to(self, kind: Kind) -> str | None:
-        """What the sound server says on Linux, which also takes the stream back when its device returns; elsewhere None."""
+        """What the sound server says on Linux; elsewhere None."""
         return None if self._server is None else self._server.taken_to(kind)
 
     def opens(self, kind: Kind, index: int, rate_hz: int, channels: int) -> bool:

@@ -110,8 +110,6 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "pa_context_get_source_output_info": (_P, (_P, ctypes.c_uint32, _SourceOutputCall, _P)),
     "pa_context_get_sink_input_info_list": (_P, (_P, _SinkInputCall, _P)),
     "pa_context_get_source_output_info_list": (_P, (_P, _SourceOutputCall, _P)),
-    "pa_context_move_sink_input_by_index": (_P, (_P, ctypes.c_uint32, ctypes.c_uint32, _P, _P)),
-    "pa_context_move_source_output_by_index": (_P, (_P, ctypes.c_uint32, ctypes.c_uint32, _P, _P)),
     "pa_proplist_gets": (ctypes.c_char_p, (_P, ctypes.c_char_p)),
     "pa_operation_unref": (None, (_P,)),
 }
@@ -146,8 +144,7 @@ class Server:
         return self._found.defaults.get(kind)
 
     def taken_to(self, kind: Kind) -> str | None:
-        """Where it took a stream of ours whose device vanished; None: nowhere. Who asks has it moved back when that returns."""
-        self._found.wanted.add(kind)
+        """What people call the device to which it took a stream of ours whose own vanished; None: nowhere, or it is not known."""
         self._ask()
         return self._found.taken.get(kind)
 
@@ -171,7 +168,6 @@ class Server:
             self._found.taken.clear()
             self._found.first.set()
             time.sleep(_AGAIN_S)  # there is no server, or it ended
-        self._found.wanted.clear()
 
 
 @dataclass(slots=True)
@@ -181,13 +177,11 @@ class _Found:
     Attributes:
         defaults: what people call the default devices.
         taken: where streams were taken whose devices vanished.
-        wanted: the kinds whose streams are to go home.
         first: both defaults are known, or there is no server.
     """
 
     defaults: dict[Kind, str] = field(default_factory=dict)
     taken: dict[Kind, str | None] = field(default_factory=dict)
-    wanted: set[Kind] = field(default_factory=set)
     first: threading.Event = field(default_factory=threading.Event)
 
 
@@ -276,15 +270,9 @@ class _Connection:
                 self._found.first.set()
 
     def _node(self, kind: Kind, info: Any) -> None:
-        if not info:
-            return
-        lib, node = self._lib, info.contents
-        self._rescues.node(kind, node.index, node.name.decode(errors="replace"), _called(node))
-        move = (
-            lib.pa_context_move_sink_input_by_index if kind == "output" else lib.pa_context_move_source_output_by_index
-        )
-        for index in self._rescues.homeward(kind, node.index) if kind in self._found.wanted else ():
-            self._done(move(self._context, index, node.index, None, None))
+        if info:
+            node = info.contents
+            self._rescues.node(kind, node.index, node.name.decode(errors="replace"), _called(node))
 
     def _stream(self, kind: Kind, info: Any) -> None:
         if info and self._lib.pa_proplist_gets(info.contents.proplist, _PROCESS) == str(os.getpid()).encode():

@@ -1,7 +1,7 @@
-"""Streams that the sound server took elsewhere because their device vanished: where they are, and when they can go home.
+"""Streams that the sound server took elsewhere because their device vanished.
 
 PulseAudio and PipeWire move such a stream without a word to the program, and leave it there when the device returns. Who chose
-the device by name wants to know, and wants it back. No I/O: what the server says comes in, what it is to be told goes out.
+the device by name wants to know. No I/O: what the server says comes in.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _MEANT_S = 1.0
 class _Stream:
     home: str
     node: int
-    away_s: float | None = None
+    moved_s: float
+    taken: bool = False
 
 
 @dataclass(slots=True)
@@ -45,16 +46,15 @@ class Rescues:
         self._sides[kind].nodes.pop(index, None)
 
     def stream(self, kind: Kind, index: int, node: int, now_s: float) -> None:
-        """A stream of ours is on this sink or source; where it is seen first it belongs."""
+        """A stream of ours is on this sink or source; where it is seen first it belongs. Told after the nodes there are."""
         side = self._sides[kind]
         if node not in side.nodes:
-            return  # it is told again when that is known
+            return
         known = side.streams.get(index)
         if known is None:
-            side.streams[index] = _Stream(side.nodes[node][0], node)
-        else:
-            known.node = node
-            known.away_s = None if side.nodes[node][0] == known.home else known.away_s or now_s
+            side.streams[index] = _Stream(side.nodes[node][0], node, now_s)
+        elif node != known.node:
+            known.node, known.moved_s, known.taken = node, now_s, False
 
     def stream_gone(self, kind: Kind, index: int) -> None:
         """It ended."""
@@ -65,20 +65,12 @@ class Rescues:
         side = self._sides[kind]
         present = {name for name, _ in side.nodes.values()}
         for stream in side.streams.values():
-            if stream.away_s is None or stream.node not in side.nodes:
+            here = side.nodes.get(stream.node)
+            if here is None or here[0] == stream.home:
                 continue
-            if stream.home not in present:
-                return side.nodes[stream.node][1]
-            if now_s - stream.away_s > _MEANT_S:
-                stream.home, stream.away_s = side.nodes[stream.node][0], None
+            stream.taken |= stream.home not in present
+            if stream.taken:
+                return here[1]
+            if now_s - stream.moved_s > _MEANT_S:
+                stream.home = here[0]
         return None
-
-    def homeward(self, kind: Kind, index: int) -> list[int]:
-        """The streams that belong to this sink or source, which has just come, and are elsewhere."""
-        side = self._sides[kind]
-        name = side.nodes[index][0]
-        return [
-            number
-            for number, stream in side.streams.items()
-            if stream.home == name and stream.node != index and stream.away_s is not None
-        ]

@@ -50,6 +50,11 @@ class SoundCardMicrophone:
         return self._capture.link.called
 
     @property
+    def overflows(self) -> int:
+        """Times the sound system lost sound before we got it."""
+        return self._capture.overflows
+
+    @property
     def muted(self) -> bool:
         """Whether silence is sent instead of sound; the stream goes on either way."""
         return self._capture.muted

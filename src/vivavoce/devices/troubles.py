@@ -15,6 +15,7 @@ SENTENCES = {
     "speaker_backlog": "More than {n} minutes of sound wait for the speaker; it goes on, nothing is lost.",
     "audio_odd": "{n} pieces of sound had an odd number of bytes; the half sample at the end was dropped.",
     "audio_empty": "{n} pieces of sound were empty.",
+    "mic_processor_late": "{n} ms of the microphone's sound were lost: cleaning it takes longer than it lasts. Try --echo off.",
     "mic_processor": "The microphone's sound goes on unprocessed: what should have cleaned it failed.",
     "speaker_file": "The file of the speaker could not be written any further; the conversation goes on without it.",
 }

@@ -109,7 +109,6 @@ class SimulatedPortAudio:
         self.stream_ahead_s = stream_ahead_s
         self.running = True
         self._plugged = list(devices)
-        self._taken_back: set[Kind] = set()
         self._streams: list[_SimulatedStream] = []
         self._defaults: dict[Kind, SimulatedDevice | None] = {"input": None, "output": None}
         self._lock = RLock()
@@ -134,10 +133,6 @@ class SimulatedPortAudio:
     def plug(self, device: SimulatedDevice) -> None:
         """It is there, again or for the first time."""
         self._plugged.append(device)
-        with self._lock:
-            for stream in self._streams:
-                if stream.home is device and stream.kind in self._taken_back and not stream.closed:
-                    stream.device = device
 
     def pull(self, device: SimulatedDevice) -> None:
         """It is gone: its streams end, or move to the default device where the system does that."""
@@ -149,7 +144,7 @@ class SimulatedPortAudio:
             for stream in self._on(device):
                 other = self._default(stream.kind)
                 if self.moves_streams and other is not None:
-                    stream.device = other
+                    stream.device, stream.taken = other, True
                 else:
                     stream.die()
 
@@ -209,11 +204,10 @@ class SimulatedPortAudio:
         return device.name if device is not None and self.tells_default else None
 
     def taken_to(self, kind: Kind) -> str | None:
-        """The device that a stream was moved to when its own was pulled; from now on such streams go back."""
-        self._taken_back.add(kind)
+        """The device that a stream was moved to when its own was pulled."""
         with self._lock:
-            astray = [s for s in self._streams if s.kind == kind and not s.closed and s.home not in self._plugged]
-            return next((s.device.name for s in astray if s.device is not s.home), None)
+            streams = [s for s in self._streams if s.kind == kind and not s.closed]
+            return next((s.device.name for s in streams if s.taken), None)
 
     def opens(self, kind: Kind, index: int, rate_hz: int, channels: int) -> bool:
         """Whether it would open."""
@@ -288,9 +282,9 @@ class _SimulatedStream:
     ahead_s: float
     next_s: float | None = None
     closed: bool = False
+    taken: bool = False
 
     def __post_init__(self) -> None:
-        self.home = self.device
         self._rate = self.form.rate_hz * (1 + self.device.drift_ppm * 1e-6)
         self._block_s = self.form.frames / self._rate
         latency_s, self._period_s = self.device.latency_ms / 1000, 0.0
