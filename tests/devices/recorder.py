@@ -6,11 +6,13 @@ edge: where they begin anew, and where silence or another place begins.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -61,10 +63,21 @@ class Recorder:
         """How many of its samples are sound."""
         return _loud(self._heard)
 
+    @property
+    def sound(self) -> Sound:
+        """What it has heard so far."""
+        return sound_of(bytes(self._heard))
+
+    async def until(self, recorded: Callable[[Sound], bool]) -> None:
+        """Wait until that is recorded: what has left the speaker comes here after a while."""
+        async with asyncio.timeout(60):
+            while not recorded(self.sound):  # noqa: ASYNC110  filled by a thread, which has no event to set
+                await asyncio.sleep(0.02)
+
     def stop(self) -> Sound:
         """All it has heard."""
         self.kill()
-        return sound_of(bytes(self._heard))
+        return self.sound
 
     def kill(self) -> None:
         """Twice is allowed."""

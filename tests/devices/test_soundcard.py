@@ -3,75 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.devices.through import DROPPED, Sound, beginning, holds, sound_of, squeezed
+from tests.conftest import VirtualAudio
+from tests.devices.recorder import Recorder
+from tests.devices.through import DROPPED, beginning, holds, squeezed
 
 from vivavoce.devices.soundcard import SoundCardMicrophone, SoundCardSpeaker
 from vivavoce.pcm import RATE_HZ, SAMPLES_PER_MS, silence
 from vivavoce.ports import Heard, Hushed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = [pytest.mark.sound, pytest.mark.usefixtures("virtual_audio")]
 
 
-class Recorder:
-    """What leaves the virtual speaker, recorded by a program that is not ours."""
-
-    def __init__(self) -> None:
-        parec = shutil.which("parec")
-        assert parec is not None
-        how = [
-            "--device=speaker.monitor",
-            "--rate=24000",
-            "--channels=1",
-            "--format=s16le",
-            "--latency-msec=10",
-            "--raw",
-        ]
-        self._heard = bytearray()
-        self._program = subprocess.Popen([parec, *how], stdout=subprocess.PIPE, bufsize=0)  # noqa: S603  pulseaudio-utils
-        self._pump = threading.Thread(target=self._read)
-        self._pump.start()
-
-    def _read(self) -> None:
-        assert self._program.stdout is not None
-        while piece := self._program.stdout.read(4096):
-            self._heard += piece
-
-    @property
-    def sound(self) -> Sound:
-        return sound_of(bytes(self._heard))
-
-    async def until(self, recorded: Callable[[Sound], bool]) -> None:
-        """Wait until that is recorded: what has left the speaker comes here after a while."""
-        async with asyncio.timeout(60):
-            while not recorded(self.sound):  # noqa: ASYNC110  filled by a thread, which has no event to set
-                await asyncio.sleep(0.02)
-
-    def stop(self) -> None:
-        self._program.terminate()
-        self._program.wait(60)
-        self._pump.join(60)
-        assert self._program.stdout is not None
-        self._program.stdout.close()
-
-
 @pytest.fixture
-def recorder(virtual_audio: object) -> Iterator[Recorder]:
-    assert virtual_audio
-    recorder = Recorder()
+def recorder(virtual_audio: VirtualAudio) -> Iterator[Recorder]:
+    """What leaves the virtual speaker, recorded by a program that is not ours."""
+    recorder = Recorder(virtual_audio, "speaker.monitor")
     yield recorder
-    recorder.stop()
+    recorder.kill()
 
 
 def noise(ms: int, seed: int) -> bytes:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any, Self
@@ -18,7 +17,8 @@ from typing import Any, Self
 import numpy as np
 import pytest
 from tests.conftest import VirtualAudio
-from tests.devices.through import Sound, sound_of
+from tests.devices.recorder import Recorder
+from tests.devices.through import Sound
 
 from vivavoce.pcm import RATE_HZ
 from vivavoce.testing import RealtimeServer, Reply, Talk, in_thread
@@ -117,31 +117,12 @@ def until(true: Callable[[], bool], what: Callable[[], str], within_s: float = 6
         time.sleep(0.02)
 
 
-@contextmanager
-def heard(audio: VirtualAudio, pcm: bytearray) -> Iterator[None]:
-    """What leaves the speaker meanwhile."""
-    recorder = subprocess.Popen(  # noqa: S603  pulseaudio-utils
-        [shutil.which("parec") or "parec", "--device=speaker.monitor", *HOW],
-        env=os.environ | audio.env,
-        stdout=subprocess.PIPE,
-        bufsize=0,
-    )
-    assert recorder.stdout is not None
-
-    def read(pipe: Any) -> None:
-        while piece := pipe.read(4096):
-            pcm.extend(piece)
-
-    reader = Thread(target=read, args=(recorder.stdout,))
-    reader.start()
-    try:
-        until(lambda: bool(pcm), lambda: "parec is silent")
-        yield
-    finally:
-        recorder.terminate()
-        reader.join(10)
-        recorder.stdout.close()
-        recorder.wait(10)
+@pytest.fixture
+def recorder(card: VirtualAudio) -> Iterator[Recorder]:
+    """What leaves the speaker, recorded by a program that is not ours."""
+    recorder = Recorder(card, "speaker.monitor")
+    yield recorder
+    recorder.kill()
 
 
 def tone(ms: int) -> bytes:
@@ -198,11 +179,9 @@ def test_a_default_device_that_people_call_a_headset_is_near_the_mouth(card: Vir
         run(card, "pactl", "set-default-sink", "speaker")
 
 
-def test_mute_and_volume_are_typed_in_the_talk(card: VirtualAudio) -> None:
-    pcm = bytearray()
+def test_mute_and_volume_are_typed_in_the_talk(card: VirtualAudio, recorder: Recorder) -> None:
     with (
         in_thread(RealtimeServer(Talk(answer=lambda _: Reply("A tone.", pcm=tone(600))))) as server,
-        heard(card, pcm),
         Terminal(card, server, "--echo", "off") as seen,
     ):
         seen.until("Listening.")
@@ -215,19 +194,19 @@ def test_mute_and_volume_are_typed_in_the_talk(card: VirtualAudio) -> None:
         assert not any(connection.sound[begin:])
         assert len(connection.sound) - begin > RATE_HZ  # silence is sent, and more than half a second of it
         seen.type("Go on.\n")
-        until(lambda: len(loud_pieces(sound_of(bytes(pcm)))) == 1, lambda: seen.shown)
+        until(lambda: len(loud_pieces(recorder.sound)) == 1, lambda: seen.shown)
         time.sleep(1.5)
         seen.type("/volume 25\n")
         seen.until("The volume is 25.")
         seen.type("Go on.\n")
-        until(lambda: len(loud_pieces(sound_of(bytes(pcm)))) == 2, lambda: seen.shown)
+        until(lambda: len(loud_pieces(recorder.sound)) == 2, lambda: seen.shown)
         time.sleep(1.5)
         seen.type("/unmute\n")
         seen.until("The microphone is open.")
         run(card, "paplay", "--device=mic_feed", str(VOICE))
         until(lambda: any(connection.sound[begin:]), lambda: seen.shown)
         assert seen.leave() == 130
-    first, second = loud_pieces(sound_of(bytes(pcm)))[:2]
+    first, second = loud_pieces(recorder.sound)[:2]
     assert first == pytest.approx(LOUD, rel=0.05)
     assert second == pytest.approx(LOUD / 4, rel=0.05)
 
