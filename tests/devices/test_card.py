@@ -512,3 +512,18 @@ class TestAMicrophone:
         assert room.system.renewals == 0
         sound = capture.ring.read()
         self.is_whole(room, sound, self.missed_ms(capture, "built in", "usb"), 0, 0, runs(sound)[0].samples)
+
+
+def test_where_only_the_monitor_of_our_speaker_is_left_nothing_is_sent_and_the_person_is_told_once() -> None:
+    mic = microphone_device("mic")
+    room = Room(SimulatedPortAudio([speaker_device("speaker"), mic], moves_streams=True))
+    speaker, capture = SoundCardSpeaker(card=room.card), Capture(None, keep=True, card=room.card)
+    for only_monitor in (False, True, False):
+        room.system.only_monitor = only_monitor
+        room.pass_ms(200)  # it is noticed
+        mic.hear(numbered(400))
+        room.pass_ms(600)
+    assert [run.samples for run in runs(capture.ring.read())] == [400 * SAMPLES_PER_MS] * 2
+    assert codes(capture.troubles.drain()) == ["device_gone", "device_changed"]
+    capture.close()
+    asyncio.run(speaker.close())

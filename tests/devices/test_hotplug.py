@@ -390,6 +390,24 @@ def test_a_person_who_moves_the_sound_hears_it_there_and_need_not_be_told(
     assert goes_on(stretches(old.stop()), stretches(new.stop()))
 
 
+def test_where_no_microphone_is_left_the_assistant_does_not_hear_itself(room: VirtualAudio, mine: Mine) -> None:
+    player = mine(Player(room, 30_000))
+    player.until("heard", 500)
+    pactl(room, "unload-module", "module-remap-source")  # the server gives us the monitor of the speaker instead
+    player.until("device_")
+    player.go_on("mic", 300 * SAMPLES_PER_MS)  # what was on its way
+    begin = len(player.mic)
+    player.go_on("mic", 700 * SAMPLES_PER_MS)
+    assert not player.mic[begin:].any()
+    how = ("master=mic_feed.monitor", "source_name=mic", "channels=1", "source_properties=device.description=Again")
+    pactl(room, "load-module", "module-remap-source", *how)
+    pactl(room, "set-default-source", "mic")
+    player.until("device_")
+    gone, back = player.told
+    assert gone.startswith("The microphone is gone: the sound server has only what the speaker plays to offer")
+    assert back == "The sound devices changed: the microphone is now 'Again'."
+
+
 @pytest.mark.parametrize("pulled", [False, True])
 def test_another_default_microphone_is_told_once_and_heard_at_once(
     room: VirtualAudio, mine: Mine, tmp_path: Path, *, pulled: bool

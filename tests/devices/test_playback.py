@@ -205,7 +205,7 @@ def test_an_underrun_is_counted_told_and_not_taken_for_heard_sound() -> None:
             < 20 * SAMPLES_PER_MS
         )
         assert [t.message for t in speaker.warnings()] == [
-            "The speaker ran dry once: the computer was too busy to feed it, short clicks may be heard."
+            "The speaker ran dry once: for a moment no sound came to it, short clicks may be heard."
         ]
         await speaker.close()
 

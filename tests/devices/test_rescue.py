@@ -62,3 +62,16 @@ def test_a_stream_that_ended_or_whose_device_is_not_known_is_nowhere() -> None:
     assert rescues.taken_to("output", 1.2) == "Built-in"
     rescues.stream_gone("output", 7)
     assert rescues.taken_to("output", 1.3) is None
+
+
+def test_a_microphone_that_is_the_monitor_of_our_own_speaker_hears_itself() -> None:
+    rescues = playing()
+    for node in ((5, "pci.analog.monitor", "Monitor of Built-in"), (6, "usb.headset.monitor", "Monitor of Headset")):
+        rescues.node("input", *node)
+    assert not rescues.hears_itself()
+    rescues.stream("input", 8, 5, 1.0)
+    assert not rescues.hears_itself()  # what another speaker plays may be what somebody wants to send
+    rescues.stream("input", 8, 6, 2.0)
+    assert rescues.hears_itself()
+    rescues.node_gone("output", 1)
+    assert not rescues.hears_itself()

@@ -31,15 +31,49 @@ def test_space_and_enter_are_presses_and_other_keys_are_not() -> None:
         button = presses(theirs)
         first = asyncio.ensure_future(anext(button))
         await single_keys(theirs)
-        os.write(ours, b"a \n\x1b[Ax\t\r ")
+        os.write(ours, b"a ")
         await first
-        for _ in range(3):
+        for keys in (b"\n\x1b[A", b"x\t\r", b" "):
+            os.write(ours, keys)
             await anext(button)
         os.close(ours)
         return [surplus async for surplus in button]
 
     try:
         assert asyncio.run(press()) == []
+    finally:
+        os.close(theirs)
+
+
+def test_a_key_that_is_held_down_begins_and_letting_it_go_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vivavoce.terminal.button._REPEAT_S", 1.0)  # a busy machine repeats late
+    ours, theirs = pty.openpty()
+
+    async def press() -> list[int]:
+        button, typed, found = presses(theirs), 0, []
+        first = asyncio.ensure_future(anext(button))
+        await single_keys(theirs)
+
+        async def hold() -> None:
+            nonlocal typed
+            for pause_s in (0.1, *[0.03] * 20):  # as keyboards do
+                os.write(ours, b" ")
+                typed += 1
+                await asyncio.sleep(pause_s)
+
+        for begun in (first, None):
+            holding = asyncio.ensure_future(hold())
+            await (begun or anext(button))
+            found.append(typed)
+            await anext(button)
+            found.append(typed)
+            await holding
+        os.close(ours)
+        assert [surplus async for surplus in button] == []
+        return found
+
+    try:
+        assert asyncio.run(press()) == [1, 21, 22, 42]
     finally:
         os.close(theirs)
 

@@ -26,6 +26,7 @@ from vivavoce.errors import MissingExtra, ModelMissing, ServerGone, VivaError
 from vivavoce.events import client, server
 from vivavoce.pcm import silence
 from vivavoce.testing.stages import broken_stages, no_extra_stages, no_model_stages, tone, tone_stages, vanishing_stages
+from vivavoce.wire import offline
 from vivavoce.wire.offline import OfflineWire
 
 PATIENCE_S = 100.0
@@ -152,6 +153,16 @@ async def main():
 if __name__ == "__main__":
     asyncio.run(main())
 """
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows blocks no signals")
+def test_a_child_is_deaf_to_ctrl_c_and_a_closed_terminal_from_its_first_moment() -> None:
+    code = "import signal; print(*map(int, signal.pthread_sigmask(signal.SIG_BLOCK, [])))"
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    with offline._undisturbed():
+        blocked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout  # noqa: S603  ours
+    assert set(map(int, blocked.split())) >= {signal.SIGINT, signal.SIGHUP}
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
 
 
 def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:

@@ -133,6 +133,6 @@ class Capture:
 
     def _write(self, sound: memoryview) -> None:
         """Keep it; with a processor, this runs on the thread of that."""
-        self.ring.write(_NOTHING[: len(sound)] if self.muted else sound)
+        self.ring.write(_NOTHING[: len(sound)] if self.muted or self.link.deaf else sound)
         if self._heard is not None:
             self._heard()

@@ -30,6 +30,10 @@ _RENEW_S = 5.0
 _PINNED_S = 0.5
 _BUSY_S = 2.0
 _SAME_S = 3.0
+_DEAF = (
+    "The microphone is gone: the sound server has only what the speaker plays to offer, and that is not sent. "
+    "Connect a microphone, or choose another device."
+)
 _SURE_LOOKS = 3
 """A sound server that starts has several defaults one after the other."""
 
@@ -154,9 +158,14 @@ class Card:
             if lost or self._incident:
                 self._mend(lost, now_s)
             else:
+                self._mind_monitors()
                 self._follow_default()
                 self._follow_pinned()
                 self._return_to_pinned(now_s)
+
+    @property
+    def _deaf(self) -> bool:
+        return any(m.link.deaf for m in self._members)
 
     # ---- the watch
 
@@ -255,12 +264,21 @@ class Card:
 
     # ---- the default moves, the pinned one returns
 
+    def _mind_monitors(self) -> None:
+        """Where no microphone is left, a sound server gives us what we play: the assistant would answer itself."""
+        deaf = self.host.hears_itself()
+        for link in (m.link for m in self._members if m.link.kind == "input" and m.link.deaf != deaf):
+            link.deaf = deaf
+            if deaf:
+                self._tell("device_gone", _DEAF)
+                self._defaults["input"] = ""  # whatever comes next is told as another one
+
     def _follow_default(self) -> None:
         """Where it can be told, notice another default device; where nobody moves our streams, move them."""
         names: dict[Kind, str] = {}
         for kind, before in self._defaults.items():
             now = self.host.default_now(kind)
-            if now is None or now == before:
+            if now is None or now == before or (kind == "input" and self._deaf):
                 self._changing.pop(kind, None)
                 continue
             name, looks = self._changing.get(kind, (now, 0))
@@ -283,7 +301,7 @@ class Card:
             taken = self.host.taken_to(link.kind) if self.host.moves_streams else None
             if taken is not None:
                 self._taken[link.kind] = taken
-                if before.get(link.kind) != taken:
+                if before.get(link.kind) != taken and not link.deaf:
                     self._tell_moved("device_changed", {link.kind: taken})
 
     def _return_to_pinned(self, now_s: float) -> None:

@@ -113,6 +113,9 @@ class Host(Protocol):
     def taken_to(self, kind: Kind) -> str | None:
         """Where a sound server took our stream when its device vanished, as people call it; None: nowhere, or nobody can tell."""
 
+    def hears_itself(self) -> bool:
+        """Whether a sound server has put what we play in the place of a microphone that is gone; False where nobody can tell."""
+
     def opens(self, kind: Kind, index: int, rate_hz: int, channels: int) -> bool:
         """Whether the device opens with this rate and number of channels."""
 

@@ -28,6 +28,7 @@ class Link:
         shift_s: what is added to the stream's times, so that the clock goes on evenly over a change of devices.
         control: held by whoever opens, stops, starts or closes the stream; never by the audio thread.
         pinned: the name of the device that was asked for; None when it is the system's default.
+        deaf: what comes is the assistant itself, and nothing of it is kept.
         device: the one that is, or was last, open; `form` how.
     """
 
@@ -37,6 +38,7 @@ class Link:
         self.wish = wish
         self.calls = 0
         self.resting = False
+        self.deaf = False
         self.shift_s = 0.0
         self.control = Lock()
         self.pinned: str | None = None

@@ -118,6 +118,10 @@ class PortAudio:
         """What the sound server says on Linux; elsewhere None."""
         return None if self._server is None else self._server.taken_to(kind)
 
+    def hears_itself(self) -> bool:
+        """What the sound server says on Linux; elsewhere False."""
+        return self._server is not None and self._server.hears_itself()
+
     def opens(self, kind: Kind, index: int, rate_hz: int, channels: int) -> bool:
         """Whether the device opens with this rate and number of channels, tried out."""
         check = self._sd.check_input_settings if kind == "input" else self._sd.check_output_settings

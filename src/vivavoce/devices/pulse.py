@@ -148,6 +148,11 @@ class Server:
         self._ask()
         return self._found.taken.get(kind)
 
+    def hears_itself(self) -> bool:
+        """Whether it has put the monitor of our own speaker in the place of a microphone."""
+        self._ask()
+        return self._found.hears_itself
+
     def _ask(self) -> None:
         self._asked_s = time.monotonic()
         if self._lib is not None:
@@ -166,6 +171,7 @@ class Server:
             _Connection(self._lib, self._found).run(self._asked)
             self._found.defaults.clear()  # another server's default is its first one, not a change
             self._found.taken.clear()
+            self._found.hears_itself = False
             self._found.first.set()
             time.sleep(_AGAIN_S)  # there is no server, or it ended
 
@@ -177,11 +183,13 @@ class _Found:
     Attributes:
         defaults: what people call the default devices.
         taken: where streams were taken whose devices vanished.
+        hears_itself: a microphone of ours is the monitor of our speaker.
         first: both defaults are known, or there is no server.
     """
 
     defaults: dict[Kind, str] = field(default_factory=dict)
     taken: dict[Kind, str | None] = field(default_factory=dict)
+    hears_itself: bool = False
     first: threading.Event = field(default_factory=threading.Event)
 
 
@@ -221,6 +229,7 @@ class _Connection:
                     self._subscribe()
                 for kind in get_args(Kind):
                     self._found.taken[kind] = self._rescues.taken_to(kind, time.monotonic())
+                self._found.hears_itself = self._rescues.hears_itself()
         lib.pa_context_disconnect(self._context)
         lib.pa_context_unref(self._context)
         lib.pa_mainloop_free(self._loop)

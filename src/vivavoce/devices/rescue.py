@@ -60,6 +60,12 @@ class Rescues:
         """It ended."""
         self._sides[kind].streams.pop(index, None)
 
+    def hears_itself(self) -> bool:
+        """Whether a microphone of ours is the monitor of a sink on which we play, as where none is left: it hears us alone."""
+        here, there = self._sides["input"], self._sides["output"]
+        monitors = {f"{there.nodes[s.node][0]}.monitor" for s in there.streams.values() if s.node in there.nodes}
+        return any(here.nodes[s.node][0] in monitors for s in here.streams.values() if s.node in here.nodes)
+
     def taken_to(self, kind: Kind, now_s: float) -> str | None:
         """What people call the device that a stream was taken to when its own vanished; None where none was."""
         side = self._sides[kind]

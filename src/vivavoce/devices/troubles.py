@@ -11,7 +11,7 @@ from vivavoce.ports import Trouble
 SENTENCES = {
     "mic_overrun": "{n} ms of the microphone's sound were lost: the program did not read it in time.",
     "mic_overflow": "The sound system lost sound of the microphone {n} times before the program got it.",
-    "speaker_underrun": "The speaker ran dry {n} times: the computer was too busy to feed it, short clicks may be heard.",
+    "speaker_underrun": "The speaker ran dry {n} times: for a moment no sound came to it, short clicks may be heard.",
     "speaker_backlog": "More than {n} minutes of sound wait for the speaker; it goes on, nothing is lost.",
     "audio_odd": "{n} pieces of sound had an odd number of bytes; the half sample at the end was dropped.",
     "audio_empty": "{n} pieces of sound were empty.",

@@ -1,4 +1,4 @@
-"""Space and Enter as a button, without blocking the talk: one press begins to speak, the next one ends it."""
+"""Space and Enter as a button, without blocking the talk: one press begins to speak, the next one ends it, or letting go does."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from contextlib import contextmanager, suppress
 
 _KEYS = b" \r\n"
 _LOOK_S = 0.2
+_REPEAT_S = 0.15
+"""A key that is held down comes again sooner than this, and a person presses again later."""
 
 
 async def presses(fd: int, other: Callable[[bytes], None] | None = None) -> AsyncIterator[None]:
     """Each press of space or Enter on the terminal `fd`, until its end. Ctrl-C stays what it is.
 
-    The terminal shows no keys meanwhile, and is as it was afterwards.
+    A key that is held down is two presses: a terminal repeats it, and tells nothing of its end but that it stops. The terminal
+    shows no keys meanwhile, and is as it was afterwards.
 
     Args:
         fd: of the terminal.
@@ -45,11 +48,24 @@ async def presses(fd: int, other: Callable[[bytes], None] | None = None) -> Asyn
         reader = threading.Thread(target=read, name="button", daemon=True)
         reader.start()
         try:
+            speaks = False
             while await pressed.get():
+                if speaks:
+                    await _let_go(pressed)
+                speaks = not speaks
                 yield None
         finally:
             over.set()
             reader.join()
+
+
+async def _let_go(pressed: asyncio.Queue[bool]) -> None:
+    """Until a key that was pressed comes no more, which it does where it is held down."""
+    with suppress(TimeoutError):
+        while True:
+            if not await asyncio.wait_for(pressed.get(), _REPEAT_S):
+                pressed.put_nowait(False)  # the end is for the next one to read
+                return
 
 
 if sys.platform == "win32":

@@ -88,6 +88,7 @@ class SimulatedPortAudio:
         moves_streams: whether open streams follow the default device and leave one that is pulled, as under a sound server.
         opens_by_name: whether a device that returns can be opened from the old list.
         tells_default: whether the default of this moment can be asked for.
+        only_monitor: the microphone is what the speaker plays, as where a sound server has no other.
         stream_ahead_s: how far the clock of streams is ahead of `now`.
     """
 
@@ -107,6 +108,7 @@ class SimulatedPortAudio:
         self.opens_by_name = opens_by_name
         self.tells_default = tells_default
         self.stream_ahead_s = stream_ahead_s
+        self.only_monitor = False
         self.running = True
         self._plugged = list(devices)
         self._streams: list[_SimulatedStream] = []
@@ -208,6 +210,10 @@ class SimulatedPortAudio:
         with self._lock:
             streams = [s for s in self._streams if s.kind == kind and not s.closed]
             return next((s.device.name for s in streams if s.taken), None)
+
+    def hears_itself(self) -> bool:
+        """Whether it was set so."""
+        return self.only_monitor
 
     def opens(self, kind: Kind, index: int, rate_hz: int, channels: int) -> bool:
         """Whether it would open."""

@@ -19,7 +19,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -263,7 +264,8 @@ class _Child:
             with self._launch:
                 if self._stopping:
                     raise ServerGone("The offline engine was stopped before it started.")
-                self._process.start()
+                with _undisturbed():
+                    self._process.start()
                 self._launched = True
             self._theirs.close()
             try:
@@ -326,6 +328,20 @@ class _Child:
             self._process.join()
 
 
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A child that is launched here ignores Ctrl-C and the end of a terminal from its first moment: it inherits what is blocked."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # unblocks what it finds blocked when it is launched itself
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _rebuilt(kind: type[VivaError], message: str, attributes: dict[str, Any]) -> VivaError:
     """An error of the child, here; not by its constructor, which makes the message from other things."""
     error = kind.__new__(kind, message)
@@ -385,4 +401,6 @@ def _die_with_parent() -> None:
 
 def _unwind(_number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the second would interrupt the clearing up
+    with contextlib.suppress(OSError):  # what an interrupted import says of itself is nobody's concern
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     sys.exit(_TERMINATED)
