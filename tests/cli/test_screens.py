@@ -57,3 +57,26 @@ def test_a_full_disk_behind_stdout_is_one_sentence(command: str) -> None:
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == "Error: What is said here cannot be written any more (No space left on device).\n"
+
+
+def test_at_its_end_things_are_put_away_and_the_interpreter_is_left_as_it_is() -> None:
+    program = """
+import atexit, os, sys
+
+class Library:
+    def __del__(self): os.abort()  # as one whose threads still call an interpreter that is taken apart
+
+def nothing():
+    raise NoDevice("Nothing to be heard.")
+
+library = Library()
+from vivavoce.cli import devices, main
+from vivavoce.errors import NoDevice
+devices.devices.callback = lambda **_: (atexit.register(print, "put away", flush=True), nothing())
+sys.argv = ["viva", "devices"]
+main.main()
+"""
+    done = subprocess.run(  # noqa: S603  ours
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "put away\n", "Error: Nothing to be heard.\n")

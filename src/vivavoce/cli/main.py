@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import errno
 import importlib
 import os
@@ -55,6 +57,8 @@ def viva() -> None:
 
 def main() -> None:
     """The command `viva`. Every error of ours is one sentence on stderr and its exit code."""
+    ended: list[int] = []
+    atexit.register(_leave, ended)  # before anybody else, so that it comes last
     try:
         code = viva.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -78,7 +82,19 @@ def main() -> None:
         click.echo(f"Error: What is said here cannot be written any more ({error.strerror}).", err=True)
         code = 1
     _close_stdout()
-    sys.exit(code if isinstance(code, int) else 0)
+    ended.append(code if isinstance(code, int) else 0)
+    sys.exit(ended[0])
+
+
+def _leave(ended: list[int]) -> None:
+    """All is put away: go, and leave the interpreter as it is.
+
+    Taken apart under threads of C libraries that still call it, it was aborted now and then (livekit 1.1 on a busy machine).
+    """
+    if ended:
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            sys.stderr.flush()
+        os._exit(ended[0])
 
 
 def _close_stdout() -> None:
