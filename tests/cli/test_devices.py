@@ -70,6 +70,19 @@ class TestOnACard:
         assert 24_000 in default["input_rates_hz"]
         assert 48_000 in default["output_rates_hz"]
 
+    def test_those_of_the_sound_server_are_listed_by_their_own_names(self) -> None:
+        listed = {d["name"]: d for d in json.loads(viva("devices", "--json").stdout)}
+        of_server = {name: d for name, d in listed.items() if d["host_api"] == "PulseAudio"}
+        found = {name: (d["inputs"], d["outputs"], d["rate_hz"]) for name, d in of_server.items()}
+        assert found == {
+            "VirtualMic": (1, 0, 48_000),
+            "VirtualSpeaker": (0, 2, 48_000),
+            "VirtualMicFeed": (0, 1, 48_000),
+        }
+        assert 24_000 in listed["VirtualMic"]["input_rates_hz"]
+        assert listed["VirtualMic"]["output_rates_hz"] == []
+        assert 48_000 in listed["VirtualSpeaker"]["output_rates_hz"]
+
     def test_the_table_has_one_line_for_each(self) -> None:
         done = viva("devices")
         assert done.returncode == 0

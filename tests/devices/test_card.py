@@ -329,6 +329,33 @@ class TestPinned:
         assert follows(middle, last)
         assert first[1] + middle[1] + last[1] == 6 * RATE_HZ
 
+    @pytest.mark.parametrize("offered", [True, False])
+    def test_one_that_a_new_list_had_lost_is_looked_for_where_it_is_known_to_be_back(self, *, offered: bool) -> None:
+        laptop, headset = speaker_device("laptop"), speaker_device("headset")
+        room = Room(SimulatedPortAudio([laptop, headset], opens_by_name=True))
+
+        async def law() -> None:
+            speaker = SoundCardSpeaker("headset", card=room.card)
+            speaker.start()
+            room.system.pull(headset)
+            room.system.stop()
+            room.pass_ms(1000)
+            room.system.restart()  # without the headset: the list has none now
+            room.pass_ms(8000)
+            before = room.system.renewals
+            if offered:
+                room.system.plug(headset)
+            room.pass_ms(20_000)
+            assert room.system.renewals == before + offered
+            names = [t.message.split("'")[1] for t in speaker.warnings() if "'" in t.message]
+            assert names == ["laptop", "headset"][: 1 + offered]
+            speaker.play("a", numbered(500))
+            room.pass_ms(1000)
+            await speaker.close()
+
+        asyncio.run(law())
+        assert [run[1] for run in heard(headset if offered else laptop)][-1:] == [500 * SAMPLES_PER_MS]
+
     def test_where_the_list_must_be_made_anew_it_waits_for_a_silence(self) -> None:
         laptop, headset = speaker_device("laptop"), speaker_device("headset")
         room = Room(SimulatedPortAudio([laptop, headset]))

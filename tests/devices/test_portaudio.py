@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import VirtualAudio
 
 from vivavoce.devices.listing import find
 from vivavoce.devices.portaudio import portaudio
@@ -73,6 +74,49 @@ class TestFinding:
             find(portaudio(), "output", name)
         assert "'pulse'" in str(caught.value)
         assert "'default'" in str(caught.value)
+
+
+FIND = """
+from vivavoce.devices.listing import find
+from vivavoce.devices.portaudio import portaudio
+host = portaudio()
+names = [find(host, "output", wish) for wish in ("headset", "hEADs", "headset-2")]
+print("listed", flush=True)
+input()
+host.renew()
+for device in [*names, find(host, "output", "käthe")]:
+    print(device.name, device.host_api, device.outputs, device.rate_hz)
+"""
+
+
+@pytest.mark.sound
+def test_a_speaker_of_the_sound_server_is_found_by_its_name_before_one_of_alsa(spare_audio: VirtualAudio) -> None:
+    with Path(spare_audio.env["ALSA_CONFIG_PATH"]).open("a") as config:
+        config.write('pcm.headset { type pulse device "usb" }\npcm.headset-2 { type pulse device "usb" }\n')
+
+    def plug(sink: str, called: str) -> None:
+        what = (f"sink_name={sink}", "rate=44100", f"sink_properties=device.description={called}")
+        command = ["pactl", "load-module", "module-null-sink", *what]
+        subprocess.run(command, env=os.environ | spare_audio.env, check=True, capture_output=True)  # noqa: S603  ours
+
+    plug("usb", "Headset")
+    program = subprocess.Popen(  # noqa: S603  ours
+        [sys.executable, "-c", FIND],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | spare_audio.env,
+    )
+    assert program.stdout is not None
+    assert program.stdout.readline() == "listed\n"
+    plug("bluez_output.00-11", "Käthe")
+    said, _ = program.communicate("go on\n", timeout=60)
+    assert said.splitlines() == [
+        "Headset PulseAudio 2 44100",
+        "Headset PulseAudio 2 44100",
+        "headset-2 ALSA 32 44100",
+        "Käthe PulseAudio 2 44100",
+    ]
 
 
 def spool_of(samples: int) -> Spool:

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from threading import Event, RLock, Thread
 from typing import NoReturn, Protocol
 
-from vivavoce.devices.host import NOUN, DeviceFault, Host, Kind
+from vivavoce.devices.host import NOUN, Device, DeviceFault, Host, Kind
 from vivavoce.devices.link import Link
 from vivavoce.devices.portaudio import portaudio
 from vivavoce.devices.troubles import Troubles
@@ -309,20 +309,18 @@ class Card:
         if not astray or now_s - self._pinned_s < _PINNED_S:
             return
         self._pinned_s = now_s
-        if self.host.opens_by_name:
-            back = [m for m in astray if self._is_back(m.link)]
-        else:
-            back = astray if now_s - self._renewed_s >= _RENEW_S and not any(m.busy for m in self._members) else []
-        if not back:
-            return
-        if self.host.opens_by_name:
+        listed = [m for m in astray if self._listed(m.link)] if self.host.opens_by_name else []
+        back = [m for m in listed if self._is_back(m.link)]
+        if back:
             self._incident = self._noticed(now_s)
             self._incident.kinds = {m.link.kind for m in back}
             self._incident.tries = 1
             for member in back:
                 self._opened(member)
-        else:
-            self._look_again(astray)
+        elif now_s - self._renewed_s >= _RENEW_S and not any(m.busy for m in self._members):
+            unlisted = [m for m in astray if m not in listed]
+            if any(m.link.pinned and self.host.offers(m.link.kind, m.link.pinned) for m in unlisted):
+                self._look_again(astray)
 
     def _look_again(self, astray: list[Member]) -> None:
         self._renew()
@@ -331,8 +329,12 @@ class Card:
             self._incident = self._noticed(self.host.now())
             self._incident.kinds, self._incident.tries = back, 1
 
+    def _listed(self, link: Link) -> Device | None:
+        """The device it was opened for, in the list there is."""
+        return next((d for d in self.host.devices() if d.name == link.pinned and d.channels(link.kind)), None)
+
     def _is_back(self, link: Link) -> bool:
-        device = next((d for d in self.host.devices() if d.name == link.pinned and d.channels(link.kind)), None)
+        device = self._listed(link)
         if device is None:
             return False
         ways = ((RATE_HZ, 1), (device.rate_hz, min(2, device.channels(link.kind))))

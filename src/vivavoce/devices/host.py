@@ -12,6 +12,9 @@ from typing import Any, Literal, Protocol
 Kind = Literal["input", "output"]
 NOUN: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
 
+SERVED = frozenset({"default", "pulse", "pipewire"})
+"""Names of ALSA behind which a sound server plays on whatever is its default."""
+
 Call = Callable[[Any, int, Any, Any], None]
 """What a stream calls on the audio thread for each block: `(data, frames, when, status)`.
 
@@ -112,6 +115,9 @@ class Host(Protocol):
 
     def taken_to(self, kind: Kind) -> str | None:
         """Where a sound server took our stream when its device vanished, as people call it; None: nowhere, or nobody can tell."""
+
+    def offers(self, kind: Kind, name: str) -> bool:
+        """Whether a new list may have a device of that name that is not in this one. True where nobody can tell."""
 
     def hears_itself(self) -> bool:
         """Whether a sound server has put what we play in the place of a microphone that is gone; False where nobody can tell."""

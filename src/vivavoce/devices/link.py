@@ -7,14 +7,12 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-from vivavoce.devices.host import NOUN, Device, DeviceFault, Format, Host, Kind, Stream
+from vivavoce.devices.host import NOUN, SERVED, Device, DeviceFault, Format, Host, Kind, Stream
 from vivavoce.devices.listing import find
 from vivavoce.devices.shapes import formats
 from vivavoce.errors import NoDevice
 
 _GIVE_UP_S = 2.0
-_SERVED = {"default", "pulse", "pipewire"}
-"""Names of ALSA behind which a sound server plays on whatever is its default."""
 _SILENT_LOOKS = 5
 _GOOD_LOOKS = 3
 
@@ -65,7 +63,7 @@ class Link:
             NoDevice: there is none, or it cannot be opened.
         """
         device = find(self.host, self.kind, self.wish)
-        served = self.host.moves_streams and device.name in _SERVED
+        served = self.host.moves_streams and device.name in SERVED
         self.pinned = None if self.wish is None or served else device.name
         try:
             self._open(device, block_ms, latency_s)

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from vivavoce.devices.host import Call, Device, DeviceFault, Format, Kind, Stream
+from vivavoce.devices import served
+from vivavoce.devices.host import SERVED, Call, Device, DeviceFault, Format, Kind, Stream
 from vivavoce.devices.pulse import Server
 from vivavoce.errors import NoDevice
 
@@ -77,9 +78,13 @@ class PortAudio:
 
     def __init__(self) -> None:
         """Raises `NoDevice` where PortAudio is not installed."""
-        self._sd = library()
-        _quiet_alsa()
         self._server = Server() if sys.platform == "linux" else None
+        self._names: dict[str, served.Served] = {}
+        """What names in PortAudio's list stand for devices of a sound server."""
+        self._system = ""
+        _quiet_alsa()
+        self._name_served()
+        self._sd = library()
 
     def now(self) -> float:
         """The monotonic clock of the system."""
@@ -90,17 +95,30 @@ class PortAudio:
         apis = [api["name"] for api in self._sd.query_hostapis()]
         preferred = self._sd.default.hostapi if apis else -1
         return [
-            Device(
+            self._served(d["index"], self._names[d["name"]])
+            if d["name"] in self._names
+            else Device(
                 d["index"],
                 d["name"],
                 apis[d["hostapi"]],
                 d["max_input_channels"],
                 d["max_output_channels"],
                 round(d["default_samplerate"]),
-                d["hostapi"] == preferred,
+                d["hostapi"] == preferred and (not self._names or d["name"] in SERVED),
             )
             for d in self._sd.query_devices()
         ]
+
+    def _served(self, index: int, found: served.Served) -> Device:
+        """ALSA does not know what is behind a server's device; the server does."""
+        node = found.node
+        inputs, outputs = (node.channels, 0) if found.kind == "input" else (0, node.channels)
+        return Device(index, node.called, self._system, inputs, outputs, node.rate_hz, preferred=True)
+
+    def _name_served(self) -> None:
+        """What a sound server has just now is to be in the list that PortAudio makes next."""
+        if self._server is not None:
+            self._names, self._system = served.named(self._server), self._server.system()
 
     def default(self, kind: Kind) -> int | None:
         """Index of the default device: what `sounddevice.default` was set to, else what PortAudio says."""
@@ -117,6 +135,10 @@ class PortAudio:
     def taken_to(self, kind: Kind) -> str | None:
         """What the sound server says on Linux; elsewhere None."""
         return None if self._server is None else self._server.taken_to(kind)
+
+    def offers(self, kind: Kind, name: str) -> bool:
+        """What the sound server says on Linux; elsewhere True."""
+        return self._server is None or any(node.called == name for node in self._server.devices(kind))
 
     def hears_itself(self) -> bool:
         """What the sound server says on Linux; elsewhere False."""
@@ -158,6 +180,7 @@ class PortAudio:
             # its makers' own answer (python-sounddevice #125): there is no public name for it
             if self._sd._initialized:  # noqa: SLF001  not so when the last renewal failed half-way
                 self._sd._terminate()  # noqa: SLF001
+            self._name_served()
             self._sd._initialize()  # noqa: SLF001
 
 

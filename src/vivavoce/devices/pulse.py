@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from vivavoce.devices.host import Kind
-from vivavoce.devices.rescue import Rescues
+from vivavoce.devices.rescue import Node, Rescues
 
 _READY, _FAILED, _TERMINATED = 4, 5, 6
 _NO_AUTOSPAWN = 1
@@ -48,7 +48,14 @@ class _Server(ctypes.Structure):
 class _Node(ctypes.Structure):
     """The beginning of `pa_sink_info` and of `pa_source_info`."""
 
-    _fields_ = (("name", ctypes.c_char_p), ("index", ctypes.c_uint32), ("description", ctypes.c_char_p))
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("index", ctypes.c_uint32),
+        ("description", ctypes.c_char_p),
+        ("format", ctypes.c_int),
+        ("rate", ctypes.c_uint32),
+        ("channels", ctypes.c_uint8),
+    )
 
 
 class _SinkInput(ctypes.Structure):
@@ -148,6 +155,15 @@ class Server:
         self._ask()
         return self._found.taken.get(kind)
 
+    def devices(self, kind: Kind) -> list[Node]:
+        """The speakers or microphones it has; monitors of speakers are none. Waits as `default`."""
+        self._ask()
+        return self._found.devices.get(kind, [])
+
+    def system(self) -> str:
+        """Who it is: PulseAudio or PipeWire; of one that is not there PulseAudio."""
+        return self._found.system
+
     def hears_itself(self) -> bool:
         """Whether it has put the monitor of our own speaker in the place of a microphone."""
         self._ask()
@@ -171,6 +187,7 @@ class Server:
             _Connection(self._lib, self._found).run(self._asked)
             self._found.defaults.clear()  # another server's default is its first one, not a change
             self._found.taken.clear()
+            self._found.devices.clear()
             self._found.hears_itself = False
             self._found.first.set()
             time.sleep(_AGAIN_S)  # there is no server, or it ended
@@ -183,12 +200,16 @@ class _Found:
     Attributes:
         defaults: what people call the default devices.
         taken: where streams were taken whose devices vanished.
+        devices: the speakers and microphones it has.
+        system: PulseAudio or PipeWire.
         hears_itself: a microphone of ours is the monitor of our speaker.
-        first: both defaults are known, or there is no server.
+        first: both defaults are known and all devices, or there is no server.
     """
 
     defaults: dict[Kind, str] = field(default_factory=dict)
     taken: dict[Kind, str | None] = field(default_factory=dict)
+    devices: dict[Kind, list[Node]] = field(default_factory=dict)
+    system: str = "PulseAudio"
     hears_itself: bool = False
     first: threading.Event = field(default_factory=threading.Event)
 
@@ -227,12 +248,17 @@ class _Connection:
                 if state == _READY and not ready:
                     ready = True
                     self._subscribe()
-                for kind in get_args(Kind):
-                    self._found.taken[kind] = self._rescues.taken_to(kind, time.monotonic())
-                self._found.hears_itself = self._rescues.hears_itself()
+                self._found_out()
         lib.pa_context_disconnect(self._context)
         lib.pa_context_unref(self._context)
         lib.pa_mainloop_free(self._loop)
+
+    def _found_out(self) -> None:
+        found, rescues = self._found, self._rescues
+        for kind in get_args(Kind):
+            found.taken[kind] = rescues.taken_to(kind, time.monotonic())
+            found.devices[kind] = rescues.devices(kind)
+        found.hears_itself = rescues.hears_itself()
 
     def _subscribe(self) -> None:
         lib, context = self._lib, self._context
@@ -265,6 +291,7 @@ class _Connection:
     def _server(self, info: Any) -> None:
         if info:
             lib, context = self._lib, self._context
+            self._found.system = "PipeWire" if b"PipeWire" in (info.contents.name or b"") else "PulseAudio"
             if info.contents.sink:
                 found = self._on_default["output"]
                 self._done(lib.pa_context_get_sink_info_by_name(context, info.contents.sink, found, None))
@@ -276,12 +303,14 @@ class _Connection:
         if info:
             self._found.defaults[kind] = _called(info.contents)
             if len(self._found.defaults) == len(get_args(Kind)):
+                self._found_out()  # the lists came before
                 self._found.first.set()
 
     def _node(self, kind: Kind, info: Any) -> None:
         if info:
             node = info.contents
-            self._rescues.node(kind, node.index, node.name.decode(errors="replace"), _called(node))
+            name = node.name.decode(errors="replace")
+            self._rescues.node(kind, node.index, Node(name, _called(node), node.channels, node.rate))
 
     def _stream(self, kind: Kind, info: Any) -> None:
         if info and self._lib.pa_proplist_gets(info.contents.proplist, _PROCESS) == str(os.getpid()).encode():

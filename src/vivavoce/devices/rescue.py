@@ -14,6 +14,22 @@ _MEANT_S = 1.0
 """A stream that is elsewhere for so long while its device is there was moved by the person: that is its device now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A sink or a source.
+
+    Attributes:
+        name: what the server calls it.
+        called: what people call it.
+        channels: of its own, as is `rate_hz`.
+    """
+
+    name: str
+    called: str
+    channels: int = 1
+    rate_hz: int = 48_000
+
+
 @dataclass(slots=True)
 class _Stream:
     home: str
@@ -26,8 +42,8 @@ class _Stream:
 class _Side:
     """Sinks and what plays on them, or sources and what records from them."""
 
-    nodes: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Name and what people call it, by index."""
+    nodes: dict[int, Node] = field(default_factory=dict)
+    """By index."""
     streams: dict[int, _Stream] = field(default_factory=dict)
 
 
@@ -37,9 +53,9 @@ class Rescues:
     def __init__(self) -> None:
         self._sides: dict[Kind, _Side] = {"input": _Side(), "output": _Side()}
 
-    def node(self, kind: Kind, index: int, name: str, called: str) -> None:
+    def node(self, kind: Kind, index: int, node: Node) -> None:
         """There is this sink or source."""
-        self._sides[kind].nodes[index] = (name, called)
+        self._sides[kind].nodes[index] = node
 
     def node_gone(self, kind: Kind, index: int) -> None:
         """It vanished."""
@@ -52,7 +68,7 @@ class Rescues:
             return
         known = side.streams.get(index)
         if known is None:
-            side.streams[index] = _Stream(side.nodes[node][0], node, now_s)
+            side.streams[index] = _Stream(side.nodes[node].name, node, now_s)
         elif node != known.node:
             known.node, known.moved_s, known.taken = node, now_s, False
 
@@ -60,23 +76,28 @@ class Rescues:
         """It ended."""
         self._sides[kind].streams.pop(index, None)
 
+    def devices(self, kind: Kind) -> list[Node]:
+        """What there is to play on, or to record from; monitors of what plays are no microphones."""
+        monitors = {f"{node.name}.monitor" for node in self._sides["output"].nodes.values()}
+        return [node for node in self._sides[kind].nodes.values() if node.name not in monitors]
+
     def hears_itself(self) -> bool:
         """Whether a microphone of ours is the monitor of a sink on which we play, as where none is left: it hears us alone."""
         here, there = self._sides["input"], self._sides["output"]
-        monitors = {f"{there.nodes[s.node][0]}.monitor" for s in there.streams.values() if s.node in there.nodes}
-        return any(here.nodes[s.node][0] in monitors for s in here.streams.values() if s.node in here.nodes)
+        monitors = {f"{there.nodes[s.node].name}.monitor" for s in there.streams.values() if s.node in there.nodes}
+        return any(here.nodes[s.node].name in monitors for s in here.streams.values() if s.node in here.nodes)
 
     def taken_to(self, kind: Kind, now_s: float) -> str | None:
         """What people call the device that a stream was taken to when its own vanished; None where none was."""
         side = self._sides[kind]
-        present = {name for name, _ in side.nodes.values()}
+        present = {node.name for node in side.nodes.values()}
         for stream in side.streams.values():
             here = side.nodes.get(stream.node)
-            if here is None or here[0] == stream.home:
+            if here is None or here.name == stream.home:
                 continue
             stream.taken |= stream.home not in present
             if stream.taken:
-                return here[1]
+                return here.called
             if now_s - stream.moved_s > _MEANT_S:
-                stream.home = here[0]
+                stream.home = here.name
         return None

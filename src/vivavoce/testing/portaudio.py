@@ -211,6 +211,10 @@ class SimulatedPortAudio:
             streams = [s for s in self._streams if s.kind == kind and not s.closed]
             return next((s.device.name for s in streams if s.taken), None)
 
+    def offers(self, kind: Kind, name: str) -> bool:
+        """Whether it is plugged, where devices open by name; elsewhere it cannot tell."""
+        return not self.opens_by_name or any(d.name == name and kind in _directions(d) for d in self._plugged)
+
     def hears_itself(self) -> bool:
         """Whether it was set so."""
         return self.only_monitor
