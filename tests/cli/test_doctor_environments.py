@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
@@ -274,6 +275,27 @@ def only(direction: str, audio: VirtualAudio, folder: Path) -> dict[str, str]:
 def test_no_input(virtual_audio: VirtualAudio, tmp_path: Path) -> None:
     said = everything(*NOWHERE, env=only("playback", virtual_audio, tmp_path))
     the_fault(said, "microphone", "viva talk --mic none")
+
+
+@pytest.mark.sound
+@pytest.mark.parametrize(
+    ("gone", "check", "do"),
+    [
+        (("module-remap-source",), "microphone", "viva talk --mic none"),  # the speaker's monitor would be in its place
+        (("module-remap-source", "module-null-sink"), "devices", "Connect a headset"),
+    ],
+)
+def test_a_sound_server_that_has_nothing(spare_audio: VirtualAudio, gone: tuple[str, ...], check: str, do: str) -> None:
+    for module in gone:
+        pactl = ["pactl", "unload-module", module]
+        subprocess.run(pactl, env=os.environ | spare_audio.env, check=True)  # noqa: S603  ours
+    the_fault(everything(*NOWHERE, env=spare_audio.env), check, do)
+    talk = [sys.executable, "-c", "from vivavoce.cli.main import main; main()", "talk"]
+    done = subprocess.run(  # noqa: S603  ours
+        talk, env=os.environ | spare_audio.env, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 3
+    assert "Error: There is no microphone: the sound server has none." in done.stderr
 
 
 @pytest.mark.sound

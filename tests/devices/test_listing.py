@@ -34,6 +34,16 @@ def test_an_exact_name_wins_over_one_that_contains_it() -> None:
     assert find(system, "output", "USB").index == 0
 
 
+def test_what_a_sound_server_gives_in_place_of_a_microphone_is_none() -> None:
+    system = SimulatedPortAudio([SimulatedDevice("default", inputs=1, outputs=1), SimulatedDevice("hw:1", inputs=1)])
+    system.only_monitor = True
+    for wish in (None, "default"):
+        with pytest.raises(NoDevice, match="There is no microphone: the sound server has none"):
+            find(system, "input", wish)
+    assert find(system, "input", "hw").index == 1
+    assert find(system, "output", None).index == 0
+
+
 def test_a_part_that_several_names_have_lists_those() -> None:
     with pytest.raises(NoDevice) as caught:
         find(SYSTEM, "output", "usb")

@@ -119,6 +119,9 @@ class Host(Protocol):
     def offers(self, kind: Kind, name: str) -> bool:
         """Whether a new list may have a device of that name that is not in this one. True where nobody can tell."""
 
+    def lacks(self, kind: Kind) -> bool:
+        """Whether a sound server has nothing of this kind, though its `SERVED` names may open; False where nobody can tell."""
+
     def hears_itself(self) -> bool:
         """Whether a sound server has put what we play in the place of a microphone that is gone; False where nobody can tell."""
 

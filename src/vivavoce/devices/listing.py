@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vivavoce.devices.host import NOUN, Device, Host, Kind
+from vivavoce.devices.host import NOUN, SERVED, Device, Host, Kind
 from vivavoce.errors import NoDevice
 
 RATES_HZ = (8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000)
@@ -20,8 +20,13 @@ def find(host: Host, kind: Kind, wish: int | str | None) -> Device:
     usable = {d.index: d for d in host.devices() if d.channels(kind)}
     if not usable:
         raise NoDevice(f"There is no {NOUN[kind]}: no sound card, or no sound server is running.")
-    if wish is None:
-        return _default(host, kind, usable)
+    found = _default(host, kind, usable) if wish is None else _wished(kind, usable, wish)
+    if found.name in SERVED and host.lacks(kind):  # it opens all the same: as a microphone the monitor of a speaker
+        raise NoDevice(f"There is no {NOUN[kind]}: the sound server has none. Connect one.")
+    return found
+
+
+def _wished(kind: Kind, usable: dict[int, Device], wish: int | str) -> Device:
     fitting = _fitting(list(usable.values()), wish)
     if len(fitting) > 1:  # Windows shows one card once per sound system: the default one is meant
         fitting = [d for d in fitting if d.preferred] or fitting

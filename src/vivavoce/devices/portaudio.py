@@ -138,7 +138,11 @@ class PortAudio:
 
     def offers(self, kind: Kind, name: str) -> bool:
         """What the sound server says on Linux; elsewhere True."""
-        return self._server is None or any(node.called == name for node in self._server.devices(kind))
+        return self._server is None or any(node.called == name for node in self._server.devices(kind) or ())
+
+    def lacks(self, kind: Kind) -> bool:
+        """What the sound server says on Linux; elsewhere False."""
+        return self._server is not None and self._server.devices(kind) == []
 
     def hears_itself(self) -> bool:
         """What the sound server says on Linux; elsewhere False."""

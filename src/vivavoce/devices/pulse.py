@@ -155,10 +155,10 @@ class Server:
         self._ask()
         return self._found.taken.get(kind)
 
-    def devices(self, kind: Kind) -> list[Node]:
-        """The speakers or microphones it has; monitors of speakers are none. Waits as `default`."""
+    def devices(self, kind: Kind) -> list[Node] | None:
+        """The speakers or microphones it has; monitors of speakers are none. None where it is not known. Waits as `default`."""
         self._ask()
-        return self._found.devices.get(kind, [])
+        return self._found.devices.get(kind)
 
     def system(self) -> str:
         """Who it is: PulseAudio or PipeWire; of one that is not there PulseAudio."""
@@ -221,6 +221,9 @@ class _Connection:
         self._lib = lib
         self._found = found
         self._rescues = Rescues()
+        self._listed: set[Kind] = set()
+        self._awaited: set[Kind] | None = None
+        """Kinds of which the server has a default device that is still to be looked up; None until it is known."""
         # kept: the library holds nothing but their addresses
         self._on_event = _EventCall(lambda _, what, index, __: self._event(what, index))
         self._on_server = _ServerCall(lambda _, info, __: self._server(info))
@@ -257,8 +260,11 @@ class _Connection:
         found, rescues = self._found, self._rescues
         for kind in get_args(Kind):
             found.taken[kind] = rescues.taken_to(kind, time.monotonic())
-            found.devices[kind] = rescues.devices(kind)
+            if kind in self._listed:
+                found.devices[kind] = rescues.devices(kind)
         found.hears_itself = rescues.hears_itself()
+        if self._awaited is not None and not self._awaited and len(self._listed) == len(get_args(Kind)):
+            found.first.set()
 
     def _subscribe(self) -> None:
         lib, context = self._lib, self._context
@@ -292,6 +298,8 @@ class _Connection:
         if info:
             lib, context = self._lib, self._context
             self._found.system = "PipeWire" if b"PipeWire" in (info.contents.name or b"") else "PulseAudio"
+            named: dict[Kind, bytes | None] = {"output": info.contents.sink, "input": info.contents.source}
+            self._awaited = {kind for kind, name in named.items() if name and kind not in self._found.defaults}
             if info.contents.sink:
                 found = self._on_default["output"]
                 self._done(lib.pa_context_get_sink_info_by_name(context, info.contents.sink, found, None))
@@ -302,15 +310,16 @@ class _Connection:
     def _default(self, kind: Kind, info: Any) -> None:
         if info:
             self._found.defaults[kind] = _called(info.contents)
-            if len(self._found.defaults) == len(get_args(Kind)):
-                self._found_out()  # the lists came before
-                self._found.first.set()
+        elif self._awaited:
+            self._awaited.discard(kind)  # the answer ends, also where there is no such device
 
     def _node(self, kind: Kind, info: Any) -> None:
         if info:
             node = info.contents
             name = node.name.decode(errors="replace")
             self._rescues.node(kind, node.index, Node(name, _called(node), node.channels, node.rate))
+        else:
+            self._listed.add(kind)
 
     def _stream(self, kind: Kind, info: Any) -> None:
         if info and self._lib.pa_proplist_gets(info.contents.proplist, _PROCESS) == str(os.getpid()).encode():

@@ -40,7 +40,7 @@ def named(server: Server) -> dict[str, Served]:
 
     Empty where there is no sound server, or no ALSA that would take them.
     """
-    found = [Served(kind, node) for kind in get_args(Kind) for node in server.devices(kind)]
+    found = [Served(kind, node) for kind in get_args(Kind) for node in server.devices(kind) or ()]
     names = {f"viva_{n}": one for n, one in enumerate(found) if _PLAIN.fullmatch(one.node.name)}
     lines = [f'pcm.{name} {{ type pulse device "{one.node.name}" }}\n' for name, one in names.items()]
     return names if lines and _added("".join(lines).encode()) else {}

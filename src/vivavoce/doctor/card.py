@@ -41,7 +41,7 @@ class SoundCard:
     def device(self, kind: Kind) -> Device | None:
         """The device a talk would use, and the rates it opens with; None: there is none. Raises `NoDevice`: none that fits."""
         host: Host = portaudio()
-        if not any(each.channels(kind) for each in host.devices()):
+        if not any(each.channels(kind) for each in host.devices()) or (self._wishes[kind] is None and host.lacks(kind)):
             return None
         found = find(host, kind, self._wishes[kind])
         counts = (1, 2)[: found.channels(kind)]

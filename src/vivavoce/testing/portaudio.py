@@ -215,6 +215,10 @@ class SimulatedPortAudio:
         """Whether it is plugged, where devices open by name; elsewhere it cannot tell."""
         return not self.opens_by_name or any(d.name == name and kind in _directions(d) for d in self._plugged)
 
+    def lacks(self, kind: Kind) -> bool:
+        """Whether only a monitor is left, of a microphone."""
+        return kind == "input" and self.only_monitor
+
     def hears_itself(self) -> bool:
         """Whether it was set so."""
         return self.only_monitor
