@@ -74,7 +74,7 @@ from vivavoce.cli import devices, main
 from vivavoce.errors import NoDevice
 devices.devices.callback = lambda **_: (atexit.register(print, "put away", flush=True), nothing())
 sys.argv = ["viva", "devices"]
-main.main()
+main.run()
 """
     done = subprocess.run(  # noqa: S603  ours
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60

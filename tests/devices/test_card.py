@@ -356,6 +356,28 @@ class TestPinned:
         asyncio.run(law())
         assert [run[1] for run in heard(headset if offered else laptop)][-1:] == [500 * SAMPLES_PER_MS]
 
+    def test_for_one_that_is_in_the_list_and_gone_no_list_is_made(self) -> None:
+        laptop, headset, mic, usb = (
+            *(speaker_device(name) for name in ("laptop", "headset")),
+            *(microphone_device(name) for name in ("mic", "usb")),
+        )
+        room = Room(SimulatedPortAudio([laptop, headset, mic, usb], opens_by_name=True))
+        speaker = SoundCardSpeaker("headset", card=room.card)
+        speaker.start()
+        capture = Capture("usb", keep=False, card=room.card)
+        room.system.pull(usb)
+        room.system.stop()
+        room.pass_ms(1000)
+        room.system.restart()  # a list with the headset, without the microphone
+        room.pass_ms(8000)
+        room.system.pull(headset)
+        room.pass_ms(8000)
+        before = room.system.renewals
+        room.pass_ms(20_000)
+        assert room.system.renewals == before
+        capture.close()
+        asyncio.run(speaker.close())
+
     def test_where_the_list_must_be_made_anew_it_waits_for_a_silence(self) -> None:
         laptop, headset = speaker_device("laptop"), speaker_device("headset")
         room = Room(SimulatedPortAudio([laptop, headset]))

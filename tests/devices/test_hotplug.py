@@ -272,11 +272,12 @@ def test_a_default_speaker_that_is_pulled_in_mid_sentence_is_told_once_and_the_n
     assert goes_on(stretches(pulled.stop()), stretches(left.stop()))
 
 
+@pytest.mark.parametrize("named", ["", "VirtualSpeaker"])
 def test_a_sound_server_that_is_killed_and_restarted_is_taken_again_and_told_once(
-    room: VirtualAudio, mine: Mine
+    room: VirtualAudio, mine: Mine, named: str
 ) -> None:
     killed = mine(Recorder(room, "speaker.monitor"))
-    player = mine(Player(room, 20_000))
+    player = mine(Player(room, 20_000, speaker=named))
     player.until("heard", 500)
     kill(room)
     time.sleep(0.3)  # it looks for a device, in vain

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import VirtualAudio
 
+from vivavoce.devices import pulse
 from vivavoce.devices.listing import find
 from vivavoce.devices.portaudio import portaudio
 from vivavoce.devices.spool import Spool
@@ -77,14 +79,18 @@ class TestFinding:
 
 
 FIND = """
+import time
 from vivavoce.devices.listing import find
 from vivavoce.devices.portaudio import portaudio
 host = portaudio()
 names = [find(host, "output", wish) for wish in ("headset", "hEADs", "headset-2")]
-print("listed", flush=True)
+print("listed", host.offers("output", "Käthe"), flush=True)
 input()
+until = time.monotonic() + 30
+while not host.offers("output", "Twin (b)") and time.monotonic() < until:
+    time.sleep(0.05)
 host.renew()
-for device in [*names, find(host, "output", "käthe")]:
+for device in [*names, *(find(host, "output", wish) for wish in ("käthe", "twin (b)"))]:
     print(device.name, device.host_api, device.outputs, device.rate_hz)
 """
 
@@ -108,15 +114,47 @@ def test_a_speaker_of_the_sound_server_is_found_by_its_name_before_one_of_alsa(s
         env=os.environ | spare_audio.env,
     )
     assert program.stdout is not None
-    assert program.stdout.readline() == "listed\n"
+    assert program.stdout.readline() == "listed False\n"
     plug("bluez_output.00-11", "Käthe")
+    plug("a", "Twin")
+    plug("b", "Twin")
     said, _ = program.communicate("go on\n", timeout=60)
     assert said.splitlines() == [
         "Headset PulseAudio 2 44100",
         "Headset PulseAudio 2 44100",
         "headset-2 ALSA 32 44100",
         "Käthe PulseAudio 2 44100",
+        "Twin (b) PulseAudio 2 44100",
     ]
+
+
+@pytest.mark.sound
+@pytest.mark.usefixtures("virtual_audio")
+def test_what_the_server_has_is_known_also_when_nobody_had_asked_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse, "_IDLE_S", 0.05)
+    monkeypatch.setattr(pulse, "_GLANCE_US", 10_000)
+    server = pulse.Server()
+    for pause_s in (0.0, 0.1, 0.3, 0.7, 0.2):  # it ends its connection, waits, or has ended
+        time.sleep(pause_s)
+        assert [node.called for node in server.devices("input") or ()] == ["VirtualMic"]
+    assert server.system() == "PulseAudio"
+
+
+@pytest.mark.sound
+def test_an_alsa_default_that_leads_to_no_server_is_not_judged_by_one(spare_audio: VirtualAudio) -> None:
+    program = (
+        "from vivavoce.devices import served\n"
+        "from vivavoce.devices.pulse import Server\n"
+        "print(len(served.named(Server())), *map(served.follows_default, ('default', 'pulse', 'nothing', 'none')))"
+    )
+    config = Path(spare_audio.env["ALSA_CONFIG_PATH"])
+    with config.open("a") as lines:
+        lines.write("pcm.none { type null }\n")
+    assert said_by(program, os.environ | spare_audio.env) == ("3 True True False False", "")
+    config.write_text(
+        "pcm.default { type null }\npcm.pulse { type pulse }\n"
+    )  # of its own: the system's makes it follow a server
+    assert said_by(program, os.environ | spare_audio.env) == ("3 False True False False", "")
 
 
 def spool_of(samples: int) -> Spool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vivavoce.devices.rescue import Node, Rescues
+from vivavoce.devices.host import Node
+from vivavoce.devices.rescue import Rescues
 
 HEADSET, BUILT_IN = (1, Node("usb.headset", "Headset")), (2, Node("pci.analog", "Built-in"))
 
@@ -83,7 +84,7 @@ def test_a_microphone_that_is_the_monitor_of_our_own_speaker_hears_itself() -> N
 def test_monitors_of_speakers_are_no_microphones() -> None:
     rescues = playing()
     for index, node in enumerate(
-        (Node("usb.headset.monitor", "Monitor of Headset"), Node("usb.mic", "Headset", 2, 16_000))
+        (Node("usb.headset.monitor", "Monitor of Headset", monitor=True), Node("usb.mic", "Headset", 2, 16_000))
     ):
         rescues.node("input", index, node)
     assert [node.called for node in rescues.devices("output")] == ["Headset", "Built-in"]

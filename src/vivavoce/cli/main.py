@@ -57,8 +57,6 @@ def viva() -> None:
 
 def main() -> None:
     """The command `viva`. Every error of ours is one sentence on stderr and its exit code."""
-    ended: list[int] = []
-    atexit.register(_leave, ended)  # before anybody else, so that it comes last
     try:
         code = viva.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -82,15 +80,25 @@ def main() -> None:
         click.echo(f"Error: What is said here cannot be written any more ({error.strerror}).", err=True)
         code = 1
     _close_stdout()
-    ended.append(code if isinstance(code, int) else 0)
-    sys.exit(ended[0])
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def run() -> None:
+    """`main` as a process of its own, which ends without taking the interpreter apart.
+
+    Taken apart under threads of C libraries that still call it, it was aborted now and then (livekit 1.2 on a busy machine).
+    """
+    ended: list[int] = []
+    atexit.register(_leave, ended)  # before what a command loads, so that it comes last
+    try:
+        main()
+    except SystemExit as end:
+        ended.append(end.code if isinstance(end.code, int) else 0)
+        raise
 
 
 def _leave(ended: list[int]) -> None:
-    """All is put away: go, and leave the interpreter as it is.
-
-    Taken apart under threads of C libraries that still call it, it was aborted now and then (livekit 1.1 on a busy machine).
-    """
+    """All is put away: go."""
     if ended:
         with contextlib.suppress(OSError):  # nobody reads it any more
             sys.stderr.flush()

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 Kind = Literal["input", "output"]
 NOUN: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
 
-SERVED = frozenset({"default", "pulse", "pipewire"})
+FOLLOWS_DEFAULT = frozenset({"default", "pulse", "pipewire"})
 """Names of ALSA behind which a sound server plays on whatever is its default."""
 
 Call = Callable[[Any, int, Any, Any], None]
@@ -43,7 +43,8 @@ class Device:
     Attributes:
         host_api: the sound system it belongs to, such as ALSA, Core Audio or Windows WASAPI.
         rate_hz: what it runs at when nobody asks for anything else.
-        preferred: it belongs to the sound system that PortAudio takes its defaults from.
+        preferred: it is meant where others fit a name as well: it belongs to the sound system that PortAudio takes its defaults
+            from, and where a sound server runs, to that.
     """
 
     index: int
@@ -57,6 +58,24 @@ class Device:
     def channels(self, kind: Kind) -> int:
         """How many channels it has in this direction; 0: none."""
         return self.inputs if kind == "input" else self.outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A sink or a source of a sound server.
+
+    Attributes:
+        name: what the server calls it.
+        called: what people call it.
+        channels: of its own, as is `rate_hz`.
+        monitor: it is a source that gives what a sink plays.
+    """
+
+    name: str
+    called: str
+    channels: int = 1
+    rate_hz: int = 48_000
+    monitor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +136,13 @@ class Host(Protocol):
         """Where a sound server took our stream when its device vanished, as people call it; None: nowhere, or nobody can tell."""
 
     def offers(self, kind: Kind, name: str) -> bool:
-        """Whether a new list may have a device of that name that is not in this one. True where nobody can tell."""
+        """Whether a new list is worth making for a device of that name that is not in this one."""
 
-    def lacks(self, kind: Kind) -> bool:
-        """Whether a sound server has nothing of this kind, though its `SERVED` names may open; False where nobody can tell."""
+    def lacks(self, kind: Kind, index: int) -> bool:
+        """Whether the device leads to a sound server that has nothing of this kind; False where nobody can tell.
+
+        It may open all the same: as a microphone the server gives the monitor of a speaker.
+        """
 
     def hears_itself(self) -> bool:
         """Whether a sound server has put what we play in the place of a microphone that is gone; False where nobody can tell."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-from vivavoce.devices.host import NOUN, SERVED, Device, DeviceFault, Format, Host, Kind, Stream
+from vivavoce.devices.host import FOLLOWS_DEFAULT, NOUN, Device, DeviceFault, Format, Host, Kind, Stream
 from vivavoce.devices.listing import find
 from vivavoce.devices.shapes import formats
 from vivavoce.errors import NoDevice
@@ -63,7 +63,7 @@ class Link:
             NoDevice: there is none, or it cannot be opened.
         """
         device = find(self.host, self.kind, self.wish)
-        served = self.host.moves_streams and device.name in SERVED
+        served = self.host.moves_streams and device.name in FOLLOWS_DEFAULT
         self.pinned = None if self.wish is None or served else device.name
         try:
             self._open(device, block_ms, latency_s)

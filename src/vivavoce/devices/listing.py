@@ -4,31 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vivavoce.devices.host import NOUN, SERVED, Device, Host, Kind
+from vivavoce.devices.host import NOUN, Device, Host, Kind
 from vivavoce.errors import NoDevice
 
 RATES_HZ = (8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000)
 _MANY = 2
 
 
+class NoneThere(NoDevice):
+    """There is nothing of this kind at all."""
+
+
 def find(host: Host, kind: Kind, wish: int | str | None) -> Device:
     """A device by index, by exact name, or by a part that only one name has; None is the system's default.
 
     Raises:
+        NoneThere: there is none.
         NoDevice: nothing or more than one thing fits; the sentence lists what there is.
     """
     usable = {d.index: d for d in host.devices() if d.channels(kind)}
     if not usable:
-        raise NoDevice(f"There is no {NOUN[kind]}: no sound card, or no sound server is running.")
+        raise NoneThere(f"There is no {NOUN[kind]}: no sound card, or no sound server is running.")
     found = _default(host, kind, usable) if wish is None else _wished(kind, usable, wish)
-    if found.name in SERVED and host.lacks(kind):  # it opens all the same: as a microphone the monitor of a speaker
-        raise NoDevice(f"There is no {NOUN[kind]}: the sound server has none. Connect one.")
+    if host.lacks(kind, found.index):
+        raise NoneThere(f"There is no {NOUN[kind]}: the sound server has none. Connect one.")
     return found
 
 
 def _wished(kind: Kind, usable: dict[int, Device], wish: int | str) -> Device:
     fitting = _fitting(list(usable.values()), wish)
-    if len(fitting) > 1:  # Windows shows one card once per sound system: the default one is meant
+    if len(fitting) > 1:  # Windows shows one card once per sound system, Linux also as the server has it
         fitting = [d for d in fitting if d.preferred] or fitting
     if len(fitting) == 1:
         return fitting[0]
@@ -85,8 +90,8 @@ def entries(host: Host) -> list[Entry]:
             d,
             _rates(host, "input", d),
             _rates(host, "output", d),
-            d.index == default_input,
-            d.index == default_output,
+            d.index == default_input and not host.lacks("input", d.index),
+            d.index == default_output and not host.lacks("output", d.index),
         )
         for d in host.devices()
     ]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.devices import served
-from vivavoce.devices.host import SERVED, Call, Device, DeviceFault, Format, Kind, Stream
+from vivavoce.devices.host import FOLLOWS_DEFAULT, Call, Device, DeviceFault, Format, Kind, Stream
 from vivavoce.devices.pulse import Server
 from vivavoce.errors import NoDevice
 
@@ -83,7 +83,8 @@ class PortAudio:
         """What names in PortAudio's list stand for devices of a sound server."""
         self._system = ""
         _quiet_alsa()
-        self._name_served()
+        if "sounddevice" not in sys.modules:  # it has made its list already, for somebody else
+            self._name_served()
         self._sd = library()
 
     def now(self) -> float:
@@ -95,7 +96,7 @@ class PortAudio:
         apis = [api["name"] for api in self._sd.query_hostapis()]
         preferred = self._sd.default.hostapi if apis else -1
         return [
-            self._served(d["index"], self._names[d["name"]])
+            self._of_server(d["index"], self._names[d["name"]])
             if d["name"] in self._names
             else Device(
                 d["index"],
@@ -104,16 +105,17 @@ class PortAudio:
                 d["max_input_channels"],
                 d["max_output_channels"],
                 round(d["default_samplerate"]),
-                d["hostapi"] == preferred and (not self._names or d["name"] in SERVED),
+                d["hostapi"] == preferred and (not self._names or d["name"] in FOLLOWS_DEFAULT),
             )
             for d in self._sd.query_devices()
+            if d["name"] in self._names or not served.left_over(d["name"])
         ]
 
-    def _served(self, index: int, found: served.Served) -> Device:
+    def _of_server(self, index: int, found: served.Served) -> Device:
         """ALSA does not know what is behind a server's device; the server does."""
         node = found.node
         inputs, outputs = (node.channels, 0) if found.kind == "input" else (0, node.channels)
-        return Device(index, node.called, self._system, inputs, outputs, node.rate_hz, preferred=True)
+        return Device(index, found.title, self._system, inputs, outputs, node.rate_hz, preferred=True)
 
     def _name_served(self) -> None:
         """What a sound server has just now is to be in the list that PortAudio makes next."""
@@ -137,12 +139,15 @@ class PortAudio:
         return None if self._server is None else self._server.taken_to(kind)
 
     def offers(self, kind: Kind, name: str) -> bool:
-        """What the sound server says on Linux; elsewhere True."""
-        return self._server is None or any(node.called == name for node in self._server.devices(kind) or ())
+        """On Linux whether the sound server has it; elsewhere True: nobody can tell without one."""
+        return self._server is None or name in served.titles(self._server.devices(kind) or ())
 
-    def lacks(self, kind: Kind) -> bool:
+    def lacks(self, kind: Kind, index: int) -> bool:
         """What the sound server says on Linux; elsewhere False."""
-        return self._server is not None and self._server.devices(kind) == []
+        if self._server is None or self._server.devices(kind) != []:
+            return False
+        name: str = self._sd.query_devices(index)["name"]
+        return name in FOLLOWS_DEFAULT and served.follows_default(name)
 
     def hears_itself(self) -> bool:
         """What the sound server says on Linux; elsewhere False."""

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from vivavoce.devices.host import Kind
-from vivavoce.devices.rescue import Node, Rescues
+from vivavoce.devices.host import Kind, Node
+from vivavoce.devices.rescue import Rescues
 
 _READY, _FAILED, _TERMINATED = 4, 5, 6
 _NO_AUTOSPAWN = 1
@@ -29,6 +29,9 @@ _IDLE_S = 3.0
 _AGAIN_S = 0.5
 _PROCESS = b"application.process.id"
 _FIRST_S = 0.2
+_LIST_S = 2.0
+"""How long the list of devices is waited for; a server that is not there refuses at once, and one that sleeps may be waking up."""
+_INVALID = 0xFFFF_FFFF
 
 
 class _Server(ctypes.Structure):
@@ -55,6 +58,11 @@ class _Node(ctypes.Structure):
         ("format", ctypes.c_int),
         ("rate", ctypes.c_uint32),
         ("channels", ctypes.c_uint8),
+        ("channel_map", ctypes.c_uint32 * 33),
+        ("owner_module", ctypes.c_uint32),
+        ("volume", ctypes.c_uint32 * 33),
+        ("mute", ctypes.c_int),
+        ("monitor", ctypes.c_uint32),
     )
 
 
@@ -144,6 +152,7 @@ class Server:
         self._asked_s = 0.0
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._again = threading.Event()
 
     def default(self, kind: Kind) -> str | None:
         """What people call the default device; None when it is not known. Waits for the first answer, 0.2 s at most."""
@@ -156,8 +165,8 @@ class Server:
         return self._found.taken.get(kind)
 
     def devices(self, kind: Kind) -> list[Node] | None:
-        """The speakers or microphones it has; monitors of speakers are none. None where it is not known. Waits as `default`."""
-        self._ask()
+        """The speakers or microphones it has, without monitors; None: there is no server, or it did not answer in 2 s."""
+        self._ask(_LIST_S, anew=not self._found.devices)
         return self._found.devices.get(kind)
 
     def system(self) -> str:
@@ -169,28 +178,40 @@ class Server:
         self._ask()
         return self._found.hears_itself
 
-    def _ask(self) -> None:
+    def _ask(self, wait_s: float = _FIRST_S, *, anew: bool = False) -> None:
+        """Go on following; wait for a first answer, and with `anew` for that of another try where there was no server."""
         self._asked_s = time.monotonic()
         if self._lib is not None:
             with self._starting:
-                if self._thread is None or not self._thread.is_alive():
+                begins = self._thread is None
+                if begins or anew:
                     self._found.first.clear()
+                    self._again.set()
+                if begins:
                     self._thread = threading.Thread(target=self._follow, name="viva-pulse", daemon=True)
                     self._thread.start()
-                    self._found.first.wait(_FIRST_S)
+            if begins or anew:
+                self._found.first.wait(wait_s)
 
     def _asked(self) -> bool:
         return time.monotonic() - self._asked_s < _IDLE_S
 
+    def _goes_on(self) -> bool:
+        with self._starting:
+            if not self._asked():
+                self._thread = None
+            return self._thread is not None
+
     def _follow(self) -> None:
-        while self._asked():
+        while self._goes_on():
             _Connection(self._lib, self._found).run(self._asked)
             self._found.defaults.clear()  # another server's default is its first one, not a change
             self._found.taken.clear()
             self._found.devices.clear()
             self._found.hears_itself = False
-            self._found.first.set()
-            time.sleep(_AGAIN_S)  # there is no server, or it ended
+            self._found.first.set()  # there is no server, or it ended, or nobody asked any more
+            self._again.wait(_AGAIN_S)
+            self._again.clear()
 
 
 @dataclass(slots=True)
@@ -317,7 +338,8 @@ class _Connection:
         if info:
             node = info.contents
             name = node.name.decode(errors="replace")
-            self._rescues.node(kind, node.index, Node(name, _called(node), node.channels, node.rate))
+            monitor = kind == "input" and node.monitor != _INVALID
+            self._rescues.node(kind, node.index, Node(name, _called(node), node.channels, node.rate, monitor))
         else:
             self._listed.add(kind)
 

@@ -8,26 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vivavoce.devices.host import Kind
+from vivavoce.devices.host import Kind, Node
 
+_DUMMY = "auto_null"
+"""A sink that servers make where they have none, so that programs do not fail."""
 _MEANT_S = 1.0
 """A stream that is elsewhere for so long while its device is there was moved by the person: that is its device now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A sink or a source.
-
-    Attributes:
-        name: what the server calls it.
-        called: what people call it.
-        channels: of its own, as is `rate_hz`.
-    """
-
-    name: str
-    called: str
-    channels: int = 1
-    rate_hz: int = 48_000
 
 
 @dataclass(slots=True)
@@ -78,8 +64,7 @@ class Rescues:
 
     def devices(self, kind: Kind) -> list[Node]:
         """What there is to play on, or to record from; monitors of what plays are no microphones."""
-        monitors = {f"{node.name}.monitor" for node in self._sides["output"].nodes.values()}
-        return [node for node in self._sides[kind].nodes.values() if node.name not in monitors]
+        return [node for node in self._sides[kind].nodes.values() if not node.monitor and node.name != _DUMMY]
 
     def hears_itself(self) -> bool:
         """Whether a microphone of ours is the monitor of a sink on which we play, as where none is left: it hears us alone."""

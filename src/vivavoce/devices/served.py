@@ -9,30 +9,48 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from vivavoce.devices.host import Kind
+from vivavoce.devices.host import Kind, Node
 from vivavoce.devices.pulse import Server
-from vivavoce.devices.rescue import Node
 
 _P = ctypes.c_void_p
-_PLAIN = re.compile(r"[\w.:+-]+", re.ASCII)
-"""Needs no care in a configuration; servers make no other names by themselves."""
+_PLAIN = re.compile(r'[^"\\\x00-\x1f]+')
+"""Can stand between quotation marks in a configuration."""
+_OWN = re.compile(r"viva_\d+")
+_SERVERS = frozenset({"pulse", "pipewire"})
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "snd_config_update": (ctypes.c_int, ()),
     "snd_config_load": (ctypes.c_int, (_P, _P)),
     "snd_input_buffer_open": (ctypes.c_int, (ctypes.POINTER(_P), ctypes.c_char_p, ctypes.c_ssize_t)),
     "snd_input_close": (ctypes.c_int, (_P,)),
+    "snd_config_search_definition": (ctypes.c_int, (_P, ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(_P))),
+    "snd_config_search": (ctypes.c_int, (_P, ctypes.c_char_p, ctypes.POINTER(_P))),
+    "snd_config_get_string": (ctypes.c_int, (_P, ctypes.POINTER(ctypes.c_char_p))),
+    "snd_config_delete": (ctypes.c_int, (_P,)),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a name in PortAudio's list stands for."""
+    """What a name in PortAudio's list stands for.
+
+    Attributes:
+        title: what it is called here; no two of a kind are called the same.
+    """
 
     kind: Kind
     node: Node
+    title: str
+
+
+def titles(nodes: Sequence[Node]) -> list[str]:
+    """What people call them; where that is the same, as with two headsets of one make, with the server's name behind it."""
+    often = Counter(node.called for node in nodes)
+    return [node.called if often[node.called] == 1 else f"{node.called} ({node.name})" for node in nodes]
 
 
 def named(server: Server) -> dict[str, Served]:
@@ -40,23 +58,55 @@ def named(server: Server) -> dict[str, Served]:
 
     Empty where there is no sound server, or no ALSA that would take them.
     """
-    found = [Served(kind, node) for kind in get_args(Kind) for node in server.devices(kind) or ()]
+    found = list[Served]()
+    for kind in get_args(Kind):
+        nodes = server.devices(kind) or []
+        found += [Served(kind, node, title) for node, title in zip(nodes, titles(nodes), strict=True)]
     names = {f"viva_{n}": one for n, one in enumerate(found) if _PLAIN.fullmatch(one.node.name)}
     lines = [f'pcm.{name} {{ type pulse device "{one.node.name}" }}\n' for name, one in names.items()]
     return names if lines and _added("".join(lines).encode()) else {}
 
 
+def left_over(name: str) -> bool:
+    """Whether it is a name that `named` gave once and PortAudio still has."""
+    return _OWN.fullmatch(name) is not None
+
+
+def follows_default(name: str) -> bool:
+    """Whether this device of ALSA leads to a sound server, and there to whatever is its default."""
+    found, kind, word = _P(), _P(), ctypes.c_char_p()
+    try:
+        alsa = _alsa()
+        tree = _P.in_dll(alsa, "snd_config")
+    except (OSError, AttributeError, ValueError):  # no ALSA, or not the one we know
+        return False
+    if alsa.snd_config_search_definition(tree, b"pcm", name.encode(), ctypes.byref(found)) < 0:
+        return False
+    try:
+        if alsa.snd_config_search(found, b"type", ctypes.byref(kind)) < 0:
+            return False
+        return alsa.snd_config_get_string(kind, ctypes.byref(word)) >= 0 and (word.value or b"").decode() in _SERVERS
+    finally:
+        alsa.snd_config_delete(found)
+
+
+def _alsa() -> Any:
+    """Raises `OSError`, `AttributeError` where there is none, or not the one we know."""
+    alsa = ctypes.CDLL("libasound.so.2")
+    for name, (answer, arguments) in _SIGNATURES.items():
+        function = getattr(alsa, name)
+        function.restype, function.argtypes = answer, arguments
+    return alsa
+
+
 def _added(definitions: bytes) -> bool:
     source = _P()
     try:
-        alsa = ctypes.CDLL("libasound.so.2")
-        for name, (answer, arguments) in _SIGNATURES.items():
-            function = getattr(alsa, name)
-            function.restype, function.argtypes = answer, arguments
+        alsa = _alsa()
         if alsa.snd_config_update() < 0:
             return False
         tree = _P.in_dll(alsa, "snd_config")
-    except (OSError, AttributeError, ValueError):  # no ALSA, or not the one we know
+    except (OSError, AttributeError, ValueError):
         return False
     if alsa.snd_input_buffer_open(ctypes.byref(source), definitions, len(definitions)) < 0:
         return False

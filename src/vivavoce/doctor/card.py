@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Protocol
 
 from vivavoce.devices.host import Host, Kind
-from vivavoce.devices.listing import RATES_HZ, find
+from vivavoce.devices.listing import RATES_HZ, NoneThere, find
 from vivavoce.devices.portaudio import library, portaudio
 from vivavoce.devices.stream import MicrophoneStream, SpeakerStream
 from vivavoce.doctor.sound import Device
@@ -41,9 +41,10 @@ class SoundCard:
     def device(self, kind: Kind) -> Device | None:
         """The device a talk would use, and the rates it opens with; None: there is none. Raises `NoDevice`: none that fits."""
         host: Host = portaudio()
-        if not any(each.channels(kind) for each in host.devices()) or (self._wishes[kind] is None and host.lacks(kind)):
+        try:
+            found = find(host, kind, self._wishes[kind])
+        except NoneThere:
             return None
-        found = find(host, kind, self._wishes[kind])
         counts = (1, 2)[: found.channels(kind)]
         return Device(
             name=found.name,

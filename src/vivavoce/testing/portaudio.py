@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 from types import SimpleNamespace
 
-from vivavoce.devices.host import Call, Device, DeviceFault, Format, Kind
+from vivavoce.devices.host import FOLLOWS_DEFAULT, Call, Device, DeviceFault, Format, Kind
 from vivavoce.devices.memory import HandClock
 
 _SAMPLE_BYTES = 2
@@ -215,9 +215,9 @@ class SimulatedPortAudio:
         """Whether it is plugged, where devices open by name; elsewhere it cannot tell."""
         return not self.opens_by_name or any(d.name == name and kind in _directions(d) for d in self._plugged)
 
-    def lacks(self, kind: Kind) -> bool:
-        """Whether only a monitor is left, of a microphone."""
-        return kind == "input" and self.only_monitor
+    def lacks(self, kind: Kind, index: int) -> bool:
+        """Whether only a monitor is left, of a microphone that follows the default."""
+        return kind == "input" and self.only_monitor and self._listed[index].name in FOLLOWS_DEFAULT
 
     def hears_itself(self) -> bool:
         """Whether it was set so."""
