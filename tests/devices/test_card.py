@@ -277,6 +277,32 @@ def test_a_long_absence_is_told_while_it_lasts_and_ends_the_talk_after_half_a_mi
     asyncio.run(law())
 
 
+def test_whoever_reads_on_and_never_asks_what_there_is_to_tell_does_not_hold_up_the_loop() -> None:
+    device = microphone_device("mic")
+    room = Room(SimulatedPortAudio([device]))
+
+    async def law() -> None:
+        mic = SoundCardMicrophone(card=room.card)
+        room.pass_ms(100)
+        room.system.pull(device)
+        room.pass_ms(2500)
+        blocks = 0
+
+        async def read_on() -> None:
+            nonlocal blocks
+            while await mic.read():
+                blocks += 1
+
+        reading = asyncio.ensure_future(read_on())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert blocks < 3  # a loop that it keeps for itself would never come here
+        reading.cancel()
+        await mic.close()
+
+    asyncio.run(law())
+
+
 def test_a_hush_while_the_device_is_away_is_answered_with_what_was_heard() -> None:
     device = speaker_device("speaker")
     room = Room(SimulatedPortAudio([device]))

@@ -128,6 +128,37 @@ def test_a_speaker_of_the_sound_server_is_found_by_its_name_before_one_of_alsa(s
     ]
 
 
+VANISHED = """
+import subprocess, sys, time
+from vivavoce.devices.host import DeviceFault, Format
+from vivavoce.devices.listing import find
+from vivavoce.devices.portaudio import portaudio
+host = portaudio()
+usb, other = (find(host, "output", name).index for name in ("Headset", "VirtualSpeaker"))
+host._sd.check_output_settings = host._sd.RawOutputStream = lambda *_, **__: None  # PipeWire opens anything
+print(*(host.opens("output", index, 48_000, 1) for index in (usb, other)))
+subprocess.run(["pactl", "unload-module", sys.argv[1]], check=True)
+until = time.monotonic() + 30
+while host.offers("output", "Headset") and time.monotonic() < until:
+    time.sleep(0.05)
+print(*(host.opens("output", index, 48_000, 1) for index in (usb, other)))
+try:
+    host.open("output", usb, Format(48_000, 1, 480, 0.03), print, print)
+except DeviceFault as fault:
+    print(fault)
+"""
+
+
+@pytest.mark.sound
+def test_a_speaker_that_the_server_has_no_more_does_not_open_in_the_place_of_another(spare_audio: VirtualAudio) -> None:
+    what = ("module-null-sink", "sink_name=usb", "sink_properties=device.description=Headset")
+    env = os.environ | spare_audio.env
+    command = ["pactl", "load-module", *what]
+    loaded = subprocess.run(command, env=env, check=True, capture_output=True, text=True)  # noqa: S603  ours
+    program = f"import sys; sys.argv.append({loaded.stdout.strip()!r})\n{VANISHED}"
+    assert said_by(program, env)[0].splitlines() == ["True True", "False True", "the sound server has it no more"]
+
+
 @pytest.mark.sound
 @pytest.mark.usefixtures("virtual_audio")
 def test_what_the_server_has_is_known_also_when_nobody_had_asked_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,6 +156,8 @@ class PortAudio:
     def opens(self, kind: Kind, index: int, rate_hz: int, channels: int) -> bool:
         """Whether the device opens with this rate and number of channels, tried out."""
         check = self._sd.check_input_settings if kind == "input" else self._sd.check_output_settings
+        if self._vanished(index):
+            return False
         try:
             with _quiet_stderr():
                 check(index, channels=channels, dtype="int16", samplerate=rate_hz)
@@ -166,6 +168,8 @@ class PortAudio:
     def open(self, kind: Kind, index: int, form: Format, call: Call, finished: Callable[[], None]) -> Stream:
         """Open, not yet started. Raises `DeviceFault`."""
         make = self._sd.RawInputStream if kind == "input" else self._sd.RawOutputStream
+        if self._vanished(index):
+            raise DeviceFault("the sound server has it no more")
         with _quiet_stderr(), _faults(self._sd):
             return _Opened(
                 self._sd,
@@ -180,6 +184,14 @@ class PortAudio:
                     finished_callback=finished,
                 ),
             )
+
+    def _vanished(self, index: int) -> bool:
+        """Whether it is one of the sound server's that is there no more: PipeWire opens it all the same, on its default device."""
+        if self._server is None or not self._names or index >= len(self._sd.query_devices()):
+            return False
+        found = self._names.get(self._sd.query_devices(index)["name"])
+        there = None if found is None else self._server.devices(found.kind)
+        return found is not None and there is not None and all(node.name != found.node.name for node in there)
 
     def renew(self) -> None:
         """Terminate PortAudio and begin again: it looks for devices only then. Raises `DeviceFault`."""

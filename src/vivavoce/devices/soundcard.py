@@ -14,7 +14,7 @@ from vivavoce.devices.processing import Processor, Tap
 from vivavoce.devices.reports import IDLE_S, Reports
 from vivavoce.devices.spool import Spool
 from vivavoce.errors import BadSettings
-from vivavoce.pcm import BLOCK_BYTES, RATE_HZ
+from vivavoce.pcm import BLOCK_BYTES, BLOCK_MS, RATE_HZ
 from vivavoce.ports import Heard, Hushed, Trouble
 
 _GLANCE_S = 0.005
@@ -87,8 +87,9 @@ class SoundCardMicrophone:
             if sound:
                 return sound
             self._capture.check()
-            if self._troubles.pressing:
-                return bytes(BLOCK_BYTES)
+            if self._troubles.pressing:  # at the pace of sound: whoever reads on without asking is not to stop the loop
+                await self._bell.wait(BLOCK_MS / 1000)
+                return self._capture.ring.read() or bytes(BLOCK_BYTES)
             await self._bell.wait(_GLANCE_S)
         return None
 
