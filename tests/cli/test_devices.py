@@ -59,6 +59,17 @@ def test_every_field_of_json_is_in_the_document() -> None:
     assert [field for field in FIELDS if f"`{field}`" not in told] == []
 
 
+def test_the_table_shows_names_as_they_are_and_lets_them_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("USB [/dev/x]", "Scarlett [red]", "Card :smile:", "evil\x1b[31m")
+    system = SimulatedPortAudio([SimulatedDevice(name, outputs=1) for name in names])
+    monkeypatch.setattr("vivavoce.cli.devices.portaudio", lambda: system)
+    done = CliRunner().invoke(devices, [])
+    assert done.exit_code == 0
+    assert all(name in done.stdout for name in names[:3])
+    assert "evil\N{REPLACEMENT CHARACTER}[31m" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
 @pytest.mark.sound
 @pytest.mark.usefixtures("virtual_audio")
 class TestOnACard:
@@ -86,7 +97,8 @@ class TestOnACard:
     def test_the_table_has_one_line_for_each(self) -> None:
         done = viva("devices")
         assert done.returncode == 0
-        assert sum("default" in line and "24" in line for line in done.stdout.splitlines()) == 1
+        (default,) = (line for line in done.stdout.splitlines() if "default" in line and "24" in line)
+        assert default.endswith("microphone: VirtualMic, speaker: VirtualSpeaker")
 
     @pytest.mark.parametrize(
         ("option", "name", "says"),

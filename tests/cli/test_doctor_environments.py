@@ -263,12 +263,12 @@ def test_no_sound_server() -> None:
 
 
 def only(direction: str, audio: VirtualAudio, folder: Path) -> dict[str, str]:
-    """Variables under which the card has only this direction: `playback` or `capture`."""
+    """Variables under which the card has only this direction: `playback` or `capture`; nobody knows the server behind it."""
     server = audio.env["PULSE_SERVER"]
     config = folder / f"only-{direction}.conf"
     pcm = f'type asym {direction}.pcm {{ type pulse server "{server}" }} hint {{ show on description "half" }}'
     config.write_text(f'pcm.!default {{ {pcm} }}\nctl.!default {{ type pulse server "{server}" }}\n')
-    return {**audio.env, "ALSA_CONFIG_PATH": str(config)}
+    return {**audio.env, "ALSA_CONFIG_PATH": str(config), "PULSE_SERVER": "unix:/nowhere"}
 
 
 @pytest.mark.sound
@@ -311,6 +311,14 @@ def test_a_silent_microphone_beside_a_server_that_is_well(virtual_audio: Virtual
     said = behind(openai, {"OPENAI_API_KEY": KEY, **virtual_audio.env, **trusted}, everything)
     assert "is silent" in the_fault(said, "level", "Unmute it")["sentence"]
     assert said.check("conversation")["verdict"] == "ok"
+
+
+@pytest.mark.sound
+def test_devices_of_the_sound_server_are_called_as_in_a_talk(virtual_audio: VirtualAudio) -> None:
+    named = ("--mic", "virtualmic", "--speaker", "VirtualSpeaker")
+    said = everything(*NOWHERE, *named, env=virtual_audio.env)
+    assert said.check("devices")["verdict"] == "ok"
+    assert said.check("microphone")["verdict"] == "ok"
 
 
 @pytest.mark.sound

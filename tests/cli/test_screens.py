@@ -59,6 +59,16 @@ def test_a_full_disk_behind_stdout_is_one_sentence(command: str) -> None:
     assert done.stderr == "Error: What is said here cannot be written any more (No space left on device).\n"
 
 
+@pytest.mark.parametrize("command", ["devices", "models list", "--version"])
+def test_a_closed_stdout_is_nobody_who_reads(command: str) -> None:
+    program = "import os, sys; os.close(1); sys.stdout = None; from vivavoce.cli.main import main; main()"
+    done = subprocess.run(  # noqa: S603  our own program
+        [sys.executable, "-c", program, *command.split()], stderr=subprocess.PIPE, text=True, check=False, timeout=60
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode in {0, 3}
+
+
 def test_at_its_end_things_are_put_away_and_the_interpreter_is_left_as_it_is() -> None:
     program = """
 import atexit, os, sys

@@ -346,6 +346,25 @@ def test_a_named_speaker_whose_sink_vanishes_is_told_and_taken_again_when_it_ret
     assert goes_on(*(stretches(recorder.stop()) for recorder in (before, other, after)), twice_ms=60, lost_ms=60)
 
 
+def test_a_named_speaker_that_is_the_default_too_is_told_when_the_server_takes_it_home_by_itself(
+    room: VirtualAudio, mine: Mine
+) -> None:
+    sink = plug(room, "headset")
+    pactl(room, "set-default-sink", "headset")
+    player = mine(Player(room, 25_000, speaker="headset"))
+    player.until("heard", 500)
+    pactl(room, "unload-module", sink)
+    player.until("device_")
+    player.go_on("heard", 700)
+    plug(room, "headset")
+    player.until("device_")
+    player.go_on("heard", 700)
+    assert player.told == [
+        "The sound devices changed: the speaker is now 'VirtualSpeaker'.",
+        "The sound devices changed: the speaker is now 'Headset'.",
+    ]
+
+
 def test_a_named_microphone_whose_source_vanishes_is_told_and_taken_again_when_it_returns(
     room: VirtualAudio, mine: Mine, tmp_path: Path
 ) -> None:

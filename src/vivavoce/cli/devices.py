@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import get_args
 
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from vivavoce.devices.host import FOLLOWS_DEFAULT, NOUN, Kind
 from vivavoce.devices.listing import Entry, entries
 from vivavoce.devices.portaudio import portaudio
 from vivavoce.errors import NoDevice
 
-_NARROW = 150
+_WIDE = 200
 _STDERR = 2
 
 
@@ -31,7 +34,7 @@ def devices(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_as_json(entry) for entry in found], ensure_ascii=False))
     elif found:
-        _print(found)
+        _print(found, {kind: portaudio().default_now(kind) for kind in get_args(Kind)})
     if not found:
         raise NoDevice("There is no sound device: no sound card, or no sound server is running.")
 
@@ -66,26 +69,35 @@ def _as_json(entry: Entry) -> dict[str, object]:
     }
 
 
-def _print(found: list[Entry]) -> None:
+def _print(found: list[Entry], now: Mapping[Kind, str | None]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("", "name", "system", "microphone", "speaker", "default"):
         table.add_column(title, justify="right" if not title else "left", overflow="fold")
     for entry in found:
         device = entry.device
+        is_default: dict[Kind, bool] = {"input": entry.default_input, "output": entry.default_output}
         default = [
-            word for word, is_it in (("microphone", entry.default_input), ("speaker", entry.default_output)) if is_it
+            f"{NOUN[kind]}: {now[kind]}" if now[kind] and device.name in FOLLOWS_DEFAULT else NOUN[kind]
+            for kind, is_it in is_default.items()
+            if is_it
         ]
         table.add_row(
             str(device.index),
-            device.name,
+            _shown(device.name),
             device.host_api,
             _ability(device.inputs, entry.input_rates_hz),
             _ability(device.outputs, entry.output_rates_hz),
-            ", ".join(default),
+            _shown(", ".join(default)),
         )
     console = Console()
-    console.width = max(console.width, _NARROW)  # in a pipe one device stays one line
+    if not console.is_terminal:
+        console.width = _WIDE  # in a pipe one device stays one line
     console.print(table, highlight=False)
+
+
+def _shown(name: str) -> Text:
+    """As it is: no markup is in it, and what is in it does nothing to a terminal."""
+    return Text("".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name))
 
 
 def _ability(channels: int, rates_hz: tuple[int, ...]) -> str:

@@ -8,6 +8,7 @@ import errno
 import importlib
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -57,6 +58,9 @@ def viva() -> None:
 
 def main() -> None:
     """The command `viva`. Every error of ours is one sentence on stderr and its exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us: nobody reads it
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  until the end
     try:
         code = viva.main(standalone_mode=False)
     except click.exceptions.Exit as stop:

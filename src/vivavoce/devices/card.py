@@ -303,6 +303,8 @@ class Card:
                 self._taken[link.kind] = taken
                 if before.get(link.kind) != taken and not link.deaf:
                     self._tell_moved("device_changed", {link.kind: taken})
+            elif link.kind in before:  # it took the stream home by itself, as where that is its default, too
+                self._tell_moved("device_changed", {link.kind: link.name})
 
     def _return_to_pinned(self, now_s: float) -> None:
         astray = [m for m in self._members if m.link.astray or m.link.kind in self._taken]

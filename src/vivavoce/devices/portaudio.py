@@ -155,22 +155,22 @@ class PortAudio:
 
     def opens(self, kind: Kind, index: int, rate_hz: int, channels: int) -> bool:
         """Whether the device opens with this rate and number of channels, tried out."""
-        check = self._sd.check_input_settings if kind == "input" else self._sd.check_output_settings
-        if self._vanished(index):
-            return False
         try:
-            with _quiet_stderr():
-                check(index, channels=channels, dtype="int16", samplerate=rate_hz)
-        except (self._sd.PortAudioError, ValueError):
+            with _quiet_stderr(), _faults(self._sd):
+                self._check(kind, index, rate_hz, channels)
+        except DeviceFault:
             return False
         return True
 
     def open(self, kind: Kind, index: int, form: Format, call: Call, finished: Callable[[], None]) -> Stream:
-        """Open, not yet started. Raises `DeviceFault`."""
+        """Open, not yet started. Raises `DeviceFault`.
+
+        It is tried out before: in PortAudio 19.6 an open that fails while another stream runs can end the program, as it has
+        one variable for the errors of all threads. A trial that fails does no harm.
+        """
         make = self._sd.RawInputStream if kind == "input" else self._sd.RawOutputStream
-        if self._vanished(index):
-            raise DeviceFault("the sound server has it no more")
         with _quiet_stderr(), _faults(self._sd):
+            self._check(kind, index, form.rate_hz, form.channels)
             return _Opened(
                 self._sd,
                 make(
@@ -185,23 +185,34 @@ class PortAudio:
                 ),
             )
 
-    def _vanished(self, index: int) -> bool:
-        """Whether it is one of the sound server's that is there no more: PipeWire opens it all the same, on its default device."""
+    def _check(self, kind: Kind, index: int, rate_hz: int, channels: int) -> None:
+        """Raises `DeviceFault`, and sounddevice's own."""
+        self._look_whether_served(index)
+        check = self._sd.check_input_settings if kind == "input" else self._sd.check_output_settings
+        check(index, channels=channels, dtype="int16", samplerate=rate_hz)
+
+    def _look_whether_served(self, index: int) -> None:
+        """Raises `DeviceFault` where the sound server has it no more: PipeWire would open its default instead."""
         if self._server is None or not self._names or index >= len(self._sd.query_devices()):
-            return False
-        found = self._names.get(self._sd.query_devices(index)["name"])
-        there = None if found is None else self._server.devices(found.kind)
-        return found is not None and there is not None and all(node.name != found.node.name for node in there)
+            return
+        name = self._sd.query_devices(index)["name"]
+        found = self._names.get(name)
+        if found is None:
+            return
+        if all(node.name != found.node.name for node in self._server.devices(found.kind) or ()):
+            raise DeviceFault("the sound server has it no more")
+        if not served.defined(name):  # ALSA has read its configuration anew
+            served.define(self._names)
 
     def renew(self) -> None:
         """Terminate PortAudio and begin again: it looks for devices only then. Raises `DeviceFault`."""
-        if not _alsa_is_configured():
-            raise DeviceFault("ALSA has no configuration just now")
+        _look_for_configuration()
         with _quiet_stderr(), _faults(self._sd):
             # its makers' own answer (python-sounddevice #125): there is no public name for it
             if self._sd._initialized:  # noqa: SLF001  not so when the last renewal failed half-way
                 self._sd._terminate()  # noqa: SLF001
-            self._name_served()
+            self._name_served()  # which may take a while
+            _look_for_configuration()
             self._sd._initialize()  # noqa: SLF001
 
 
@@ -245,10 +256,11 @@ def _faults(sd: Any) -> Iterator[None]:
         raise DeviceFault(str(fault).rstrip(".")) from None
 
 
-def _alsa_is_configured() -> bool:
-    """PortAudio 19.6 aborts the whole program when it begins while ALSA's configuration cannot be read."""
+def _look_for_configuration() -> None:
+    """PortAudio 19.6 aborts the whole program when it begins while ALSA's configuration cannot be read. Raises `DeviceFault`."""
     paths = os.environ.get("ALSA_CONFIG_PATH", "")
-    return all(Path(path).is_file() for path in paths.split(":") if path)
+    if not all(Path(path).is_file() for path in paths.split(":") if path):
+        raise DeviceFault("ALSA has no configuration just now")
 
 
 @functools.cache

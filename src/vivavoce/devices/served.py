@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -63,8 +63,19 @@ def named(server: Server) -> dict[str, Served]:
         nodes = server.devices(kind) or []
         found += [Served(kind, node, title) for node, title in zip(nodes, titles(nodes), strict=True)]
     names = {f"viva_{n}": one for n, one in enumerate(found) if _PLAIN.fullmatch(one.node.name)}
-    lines = [f'pcm.{name} {{ type pulse device "{one.node.name}" }}\n' for name, one in names.items()]
-    return names if lines and _added("".join(lines).encode()) else {}
+    return names if names and define(names) else {}
+
+
+def defined(name: str) -> bool:
+    """Whether ALSA still has it: it reads its configuration anew when a file of that has changed."""
+    try:
+        alsa = _alsa()
+        found = _definition(alsa, name) if alsa.snd_config_update() >= 0 else None
+    except (OSError, AttributeError, ValueError):
+        return False
+    if found is not None:
+        alsa.snd_config_delete(found)
+    return found is not None
 
 
 def left_over(name: str) -> bool:
@@ -74,13 +85,13 @@ def left_over(name: str) -> bool:
 
 def follows_default(name: str) -> bool:
     """Whether this device of ALSA leads to a sound server, and there to whatever is its default."""
-    found, kind, word = _P(), _P(), ctypes.c_char_p()
+    kind, word = _P(), ctypes.c_char_p()
     try:
         alsa = _alsa()
-        tree = _P.in_dll(alsa, "snd_config")
+        found = _definition(alsa, name)
     except (OSError, AttributeError, ValueError):  # no ALSA, or not the one we know
         return False
-    if alsa.snd_config_search_definition(tree, b"pcm", name.encode(), ctypes.byref(found)) < 0:
+    if found is None:
         return False
     try:
         if alsa.snd_config_search(found, b"type", ctypes.byref(kind)) < 0:
@@ -90,17 +101,10 @@ def follows_default(name: str) -> bool:
         alsa.snd_config_delete(found)
 
 
-def _alsa() -> Any:
-    """Raises `OSError`, `AttributeError` where there is none, or not the one we know."""
-    alsa = ctypes.CDLL("libasound.so.2")
-    for name, (answer, arguments) in _SIGNATURES.items():
-        function = getattr(alsa, name)
-        function.restype, function.argtypes = answer, arguments
-    return alsa
-
-
-def _added(definitions: bytes) -> bool:
-    source = _P()
+def define(names: Mapping[str, Served]) -> bool:
+    """Add them to the configuration that ALSA has in memory; whether that went well."""
+    lines = [f'pcm.{name} {{ type pulse device "{one.node.name}" }}\n' for name, one in names.items()]
+    text, source = "".join(lines).encode(), _P()
     try:
         alsa = _alsa()
         if alsa.snd_config_update() < 0:
@@ -108,9 +112,26 @@ def _added(definitions: bytes) -> bool:
         tree = _P.in_dll(alsa, "snd_config")
     except (OSError, AttributeError, ValueError):
         return False
-    if alsa.snd_input_buffer_open(ctypes.byref(source), definitions, len(definitions)) < 0:
+    if alsa.snd_input_buffer_open(ctypes.byref(source), text, len(text)) < 0:
         return False
     try:
         return bool(alsa.snd_config_load(tree, source) >= 0)
     finally:
         alsa.snd_input_close(source)
+
+
+def _definition(alsa: Any, name: str) -> ctypes.c_void_p | None:
+    """Of a device, expanded, to be deleted; None where there is none. Raises `ValueError`."""
+    found = _P()
+    tree = _P.in_dll(alsa, "snd_config")
+    missing = alsa.snd_config_search_definition(tree, b"pcm", name.encode(), ctypes.byref(found)) < 0
+    return None if missing else found
+
+
+def _alsa() -> Any:
+    """Raises `OSError`, `AttributeError` where there is none, or not the one we know."""
+    alsa = ctypes.CDLL("libasound.so.2")
+    for name, (answer, arguments) in _SIGNATURES.items():
+        function = getattr(alsa, name)
+        function.restype, function.argtypes = answer, arguments
+    return alsa

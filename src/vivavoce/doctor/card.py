@@ -36,6 +36,7 @@ class SoundCard:
 
     def library(self) -> str:
         """PortAudio's own version, and that of sounddevice. Raises `NoDevice`."""
+        portaudio()  # before anything else loads PortAudio: it makes its list of devices then
         return f"{library().get_portaudio_version()[1]}".partition(",")[0] + f", sounddevice {version('sounddevice')}"
 
     def device(self, kind: Kind) -> Device | None:

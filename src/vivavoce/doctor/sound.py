@@ -77,7 +77,7 @@ def devices(world: World, _chart: Chart) -> Finding:
         return of_error("devices", error)
     facts = {str(kind): asdict(device) if device else None for kind, device in found.items()}
     if found == {"input": None, "output": None}:
-        wrong = "There is no microphone and no speaker: no sound card, or no sound server is running."
+        wrong = "There is no microphone and no speaker: no sound card, no sound server, or one that has neither."
         do = "Connect a headset, or start the sound server. Or talk without: make talk lets recorded voices speak for you."
         return mend("devices", wrong, do, **facts)
     said = [f"{NOUN[kind].capitalize()}: {_described(device)}." for kind, device in found.items() if device]
